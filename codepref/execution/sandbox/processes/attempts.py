@@ -177,8 +177,8 @@ class SolutionAttempts:
         """Skip tests of a solution that times out too often.
 
         After `max_timeouts` timeouts the test runner gives each further test less time, unless it runs a whole program.
-        A test that then runs out of time gets the code S. After MAX_SHORT_TIMEOUTS * `max_timeouts` such tests all undecided
-        tests get the code S (a timeout in the test's own code counts as MAX_SHORT_TIMEOUTS such tests).
+        A test that then runs out of time gets the code S. After MAX_SHORT_TIMEOUTS * `max_timeouts` such tests all
+        undecided tests get the code S (a timeout in the test's own code counts as MAX_SHORT_TIMEOUTS such tests).
         """
         codes, limit = self.page.codes(), self.limits["max_timeouts"]
         if codes.count(b"T") > limit and phase == status_page.TESTING and codes[current] == ord("T"):
