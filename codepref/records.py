@@ -19,8 +19,9 @@ VERDICT_CODES = "PFETMXSI"
 P, pass: the test ran to its end without a failure. F, fail: an assertion of the test failed, or an output was wrong. E,
 error: another exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory limit. X, forbidden:
 the solution raised a PermissionError, usually because the sandbox refused an action, or a forbidden system call ended
-the solution. S, skipped: the test did not run to its end, because the solution had used up its timeouts, or the tests
-prove nothing about the solution. I, infrastructure: a fault of codepref, of the machine or of the problem itself.
+the solution. S, skipped: the test did not run to its end because the solution had used up its timeouts, or its result
+does not count because the tests prove nothing about the solution. I, infrastructure: a fault of codepref, of the
+machine or of the problem itself.
 """
 FAILING_CODES = frozenset("FETMX")
 """The codes that count against a solution."""
@@ -72,8 +73,9 @@ class Test:
     kind "calls": `source` is JSON with a call and its expected result; see `codepref.problems.calls`.
     kind "stdio": `source` is JSON, {"input": text, "output": text}. The solution is a program that reads the input.
     kind "checker": as "stdio", with a program that decides; see `codepref.problems.checkers`.
-    count: how often the model wrote this test, since equal tests are one record. It is 1 for a test of the problem, and
-    0 for a probe. A probe is a call without an expected answer, so its verdict code says nothing about correctness.
+    count: the number of the model's completions that hold this test, since equal tests are one record. It is 1 for a
+    test of the problem, and 0 for a probe. A probe is a call without an expected answer, so its verdict code says
+    nothing about correctness.
     """
 
     __test__ = False  # keeps pytest from collecting a class of this name
@@ -218,7 +220,7 @@ class Instruction:
 
     @property
     def whole(self) -> str:
-        """The system text and the instruction as one text, for readers that know no system turn."""
+        """The system text, a blank line and the instruction as one text. Without a system text, the instruction."""
         return f"{self.system}\n\n{self.text}" if self.system else self.text
 
 

@@ -1,4 +1,4 @@
-"""The sections of a recipe, each a dataclass. Each key has a default and one line of documentation."""
+"""The sections of a recipe except `[engine]`. Each is a dataclass, whose keys have defaults and documentation."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def messages_of(value: Any, name: str, where: str, *, role: str = "user") -> lis
 
     A text becomes one message of `role`. If the content of a message is a list of text parts, they are joined.
     name, where: the column, and the file and the line, for error messages. Raises UserError for other values, for
-    messages with pictures or calls of tools, and for a speaker in `from` without a known role.
+    messages with calls of tools or with content that is not text, and for a speaker in `from` without a known role.
     """
     value = _decoded(value)
     if isinstance(value, str):

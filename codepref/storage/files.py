@@ -56,7 +56,7 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
-            raise UserError(f"{path} cannot be written ({error.strerror}): choose another --out") from None
+            raise UserError(f"{path} cannot be written ({error.strerror}). Choose another path.") from None
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise MachineError(
                 f"cannot write {path}: {error.strerror}. Free some space if the disk is full, "
@@ -71,10 +71,10 @@ def check_target(path: Path) -> None:
     It is called before costly work whose result is written to `path`.
     """
     if path.is_dir():
-        raise UserError(f"{path} is a folder, but a file must be written here: choose another --out")
+        raise UserError(f"{path} is a folder, but a file must be written here. Choose another path.")
     parent = next((folder for folder in path.absolute().parents if folder.exists()), None)
     if parent is not None and not parent.is_dir():
-        raise UserError(f"{path} cannot be written, since {parent} is a file, not a folder: choose another --out")
+        raise UserError(f"{path} cannot be written, since {parent} is a file, not a folder. Choose another path.")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -127,9 +127,10 @@ def read_jsonl(path: Path, bad_line: Callable[[str], None] | None = None) -> Ite
     """Yield (line number, object) for each line of a JSON lines file that is not blank.
 
     A file whose name ends in .gz or .zst is decompressed. Lines are numbered from 1. Raises UserError for a file that
-    is missing, is a folder, is Parquet, is broken gzip or zstd or lacks the permission to be read, and for a line that
-    is not a JSON object.
-    bad_line: called with the message about such a line, in place of the exception. The line is then left out.
+    is missing, is a folder, is Parquet, is broken gzip or zstd or may not be read, and for a line that is not a JSON
+    object.
+    bad_line: called with the message about a line that is not a JSON object, in place of the exception. The line is
+    then left out.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file")
@@ -165,7 +166,8 @@ def read_jsonl(path: Path, bad_line: Callable[[str], None] | None = None) -> Ite
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading. A file whose name ends in .gz or .zst is decompressed.
 
-    Broken gzip raises gzip.BadGzipFile, EOFError or zlib.error, and broken zstd an OSError without an error number.
+    Reading broken gzip raises gzip.BadGzipFile, EOFError or zlib.error. Reading broken zstd raises an OSError without
+    an error number.
     """
     if path.suffix == ".gz":
         with gzip.open(path, "rb") as packed:
