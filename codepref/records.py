@@ -71,7 +71,8 @@ class Test:
     kind "pytest": `source` defines test functions and test classes, which pytest runs.
     kind "doctest": `source` holds examples (`>>> f(1)`), as text or in strings at the top level of Python.
     kind "calls": `source` is JSON with a call and its expected result; see `codepref.problems.calls`.
-    kind "stdio": `source` is JSON, {"input": text, "output": text}. The solution is a program that reads the input.
+    kind "stdio": `source` is JSON with an input and an output; see `codepref.problems.stdio`. The solution is a program
+    that reads the input.
     kind "checker": as "stdio", with a program that decides; see `codepref.problems.checkers`.
     count: the number of the model's completions that hold this test, since equal tests are one record. It is 1 for a
     test of the problem, and 0 for a probe. A probe is a call without an expected answer, so its verdict code says
@@ -95,8 +96,8 @@ class Problem:
     style: the form of the prompt. "complete": the prompt is code that the completion continues. "instruct": the prompt
     is a request in words, and the completion is code that defines the entry point. "program": the prompt asks for a
     program that reads standard input, and the entry point is not used.
-    entry_point: the name of the function that tests call.
-    helpers: code of the problem statement that tests may call, such as `poly` of HumanEval/32. It never comes from a
+    entry_point: the name of the function or class that tests use.
+    helpers: code that tests may use, such as imports or the function `poly` of HumanEval/32. It never comes from a
     solution.
     preamble: code such as imports and the names of types. The parts that a solution uses and lacks are put before it.
     gold: a reference program, which should pass every test. None if the problem's source has no such program.
@@ -118,8 +119,9 @@ class Problem:
 class Solution:
     """One answer of a model to one problem.
 
-    text: the program, or "" if the answer holds no code. solution_id: a number that no other solution of the task has,
-    usually its position among them, from 0. raw: the answer from which `text` was extracted, or "" if it is not known.
+    text: the program, or "" if no program was found in the answer. solution_id: a number that no other solution of the
+    task has, usually its position among them, from 0. raw: the answer from which `text` was extracted, or "" if it is
+    not known.
     """
 
     task_id: str

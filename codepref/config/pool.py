@@ -39,8 +39,8 @@ class Member(Endpoint):
 def load_members(path: Path) -> list[Member]:
     """Return the models in the `[[pool]]` tables of a TOML file. Other tables of the file are ignored.
 
-    Raises UserError for a file that is missing, is a folder or is not TOML. Raises UserError for mistakes in its tables,
-    as `parse_members` does.
+    Raises UserError for a file that is missing, is a folder or is not TOML, and for mistakes in its tables, as
+    `parse_members` does.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -171,7 +171,7 @@ class PairingSection:
     correctness_pairs: bool = bounded(False, doc="rule `tests-then-rating`: also pair passing with failing solutions")
     max_pairs_per_problem: int = bounded(4, low=1, doc="largest number of pairs per problem, over all draws")
     draws: int = bounded(
-        1, low=1, doc="proposals per problem, each from a random half of its samples; 1 uses all samples"
+        1, low=1, doc="rules of one pair: proposals per problem, each from a random half of samples; 1 uses all samples"
     )
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="drop and count pairs with less confidence")
     max_share: float = bounded(
@@ -278,9 +278,7 @@ class Demonstrations:
     """The answers that supervised fine-tuning imitates."""
 
     data: str = bounded("", doc="file or hub name; `passing`: the model's samples that pass; empty: no fine-tuning")
-    limit: int = bounded(
-        0, low=0, doc="use only the first N demonstrations of `data`; 0 uses all; no effect on `passing`"
-    )
+    limit: int = bounded(0, low=0, doc="use only the first N rows of `data`; 0 uses all; no effect on `passing`")
 
 
 @dataclass(frozen=True)
@@ -309,7 +307,9 @@ class EvaluationSection:
 class HubSection:
     """Facts for the cards of model and pairs; `codepref push` uploads the cards."""
 
-    license: str = bounded("", doc="license as the hub names it, such as apache-2.0; empty: the base model's, if known")
+    license: str = bounded(
+        "", doc="license as the hub names it, such as apache-2.0; empty: the model card names a local base model's"
+    )
 
 
 @dataclass(frozen=True)

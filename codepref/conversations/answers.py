@@ -152,9 +152,7 @@ def _single(row: Row, where: str, used: set[str], left_out: Counter[str]) -> Ite
         if not prompt:
             raise UserError(_not_an_answer(row, where, turns))
     if not prompt or not answer or answer[-1]["role"] != "assistant":
-        raise UserError(
-            f"{where}: the row needs a prompt, and an answer that ends with a message of the assistant"
-        )
+        raise UserError(f"{where}: the row needs a prompt, and an answer that ends with a message of the assistant")
     wanted, score = label_of(row, where, used), None
     if wanted is None and all(name in row for name in _SCORED):
         used.add("score")

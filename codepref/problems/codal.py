@@ -38,7 +38,8 @@ def load_benchmark(source: str | Path, *, reference: str | None = None) -> Bench
     `*_response` column. A row whose `task_id` is missing, empty or 0 gets the id `codal/NUMBER`, where NUMBER counts
     rows from 0. Raises UserError for a source without rows, and if the first row does not show which column holds the
     reference answers. Raises UserError for rows that lack an instruction, a known preference or a reference answer, and
-    for a repeated task_id. The message names at most five of these rows. Raises what `read_rows` raises.
+    for a repeated task_id. The message names at most five of these rows. Raises what `read_rows` and `request_texts`
+    raise.
     """
     rows = list(read_rows(str(source)))
     if not rows:

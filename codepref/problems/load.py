@@ -70,8 +70,8 @@ class ProblemStream:
     """A stream of the problems of a source. They need not fit into memory together.
 
     source, format, strict: as in `load_problems`. compact: keep less about each row in memory. Messages about repeated
-    ids then name no place, and `finish` returns no ids. watch: called with each row and its problem. The first WATCHED
-    rows are WatchedRows.
+    ids then name no place, and `finish` returns no ids. watch: called with each row that becomes a problem, and the
+    problem. The first WATCHED rows are WatchedRows. The starter has no rows.
 
     Attributes: `strict` is as given. `problems` is the number of problems so far. `format` is the format of the rows,
     or None before the first row and for the starter.
@@ -195,7 +195,7 @@ def read_problems(
     """Yield the row and the problem of each (place, row) pair, and record rows that cannot be used in `mistakes`.
 
     compact: keep a hash of each task id instead of the id and its place. watched: the number of rows at the
-    beginning that record which of their columns were read (see `WatchedRow`).
+    beginning that become a `WatchedRow`, which records the columns that are read.
     """
     places: dict[str | int, str | None] = {}
     for number, (where, plain) in enumerate(rows):

@@ -67,7 +67,7 @@ def _is_head(prompt: str, entry_point: str) -> bool:
 
 
 class _KodCode(Format):
-    """KodCode's columns, in both spellings."""
+    """The format of KodCode, whose columns have two spellings."""
 
     def matches(self, row: Row) -> bool:
         """Return whether the columns fit, and there is no `entry_point`, which other formats with `test` have."""

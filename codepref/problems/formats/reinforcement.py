@@ -72,8 +72,8 @@ def read_nemo_gym(row: Row, where: str) -> Problem:
 def request_of(value: Any, name: str, where: str) -> str:
     """Return the user's part of a prompt, which is text or a list of messages.
 
-    The list may be given as JSON text, so that a text which begins with `[` must be such a list. Raises UserError for
-    another form.
+    The list may be given as JSON text or a Python literal, so a text that begins with `[` must be such a list. Raises
+    UserError for another form.
     """
     if isinstance(value, str) and value.lstrip()[:1] == "[":
         value = decoded(value, name, where)
