@@ -80,7 +80,8 @@ def _message(item: Mapping[str, Any], where: str) -> Message:
         raise UserError(f"{where} calls tools, which codepref cannot train on. Leave the row out")
     if not isinstance(speaker, str) or (keys[0] == "from" and speaker.lower() not in SPEAKERS):
         raise UserError(
-            f"{where} has the speaker {str(speaker)[:40]!r}. Known speakers are {', '.join(SPEAKERS)}. Rename it"
+            f"{where} has the speaker {str(speaker)[:40]!r}. Known speakers are {', '.join(SPEAKERS)}. Rename the "
+            "speaker"
         )
     return {"role": SPEAKERS.get(speaker.lower(), speaker), "content": _text(content, where)}
 

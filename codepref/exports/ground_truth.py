@@ -14,7 +14,7 @@ def ground_truth(problem: Problem) -> dict[str, Any]:
 
     All tests must be of one kind. "stdio" tests become inputs and outputs. "calls" of one function become `fn_name`
     with inputs and outputs. "asserts" become `assert_case`. One "check" becomes `functional`, and one "pytest" file
-    becomes `pytest`.
+    becomes `pytest`. Other keys of a test, such as `order` and `tolerance`, are not written.
     """
     kinds = {test.kind for test in problem.tests}
     form = FORMS.get(kinds.pop()) if len(kinds) == 1 else None
@@ -70,5 +70,7 @@ FORMS: Mapping[str, Callable[[Sequence[Test], str], dict[str, Any]]] = {
     "check": _check,
     "pytest": _pytest,
 }
-"""The kind of a problem's tests -> a function that takes the tests and the entry point and returns the published form.
+"""The functions that write tests in the published forms, by the kind of the tests.
+
+Each takes the tests and the entry point.
 """

@@ -97,7 +97,7 @@ def judge_by_rubric(
     tasks = [task for task in tasks if task.task_id not in left_out]
     if unknown := [task.task_id for task in tasks if known and task.task_id not in known]:
         raise UserError(
-            f"{len(unknown)} tasks are not in {problems} ({', '.join(unknown[:3])}"
+            f"tasks that are not in {problems}: {len(unknown)} ({', '.join(unknown[:3])}"
             f"{', ...' if len(unknown) > 3 else ''}). Give the problems that the responses answer"
         )
 

@@ -68,7 +68,7 @@ def call_source(
     """
     for name in filter(None, (function, owner)):
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise UserError(f"{where}: {name[:80]!r} is no name of a function or class")
+            raise UserError(f"{where}: {name[:80]!r} cannot be the name of a function or class")
     try:
         source: dict[str, Any] = {"function": function, **({"class": owner} if owner else {})}
         source |= {"arguments": arguments if _is_json(arguments) else _literal(arguments), "expected": _json(expected)}

@@ -72,11 +72,14 @@ def load_instructions(
     kept = list(_kept(_rows(source), column, keep_cjk=keep_cjk, max_chars=max_chars, dropped=dropped))
     if not kept:
         raise UserError(
-            f"{_name(source)}: holds no usable instruction" + (f" (left out: {dict(dropped)})" if dropped else "")
+            f"{_name(source)}: the source holds no usable instruction"
+            + (f" (left out: {dict(dropped)})" if dropped else "")
         )
     if n is not None:
         if n > len(kept):
-            raise UserError(f"{_name(source)}: holds {len(kept):,} usable instructions, fewer than the {n:,} requested")
+            raise UserError(
+                f"{_name(source)}: the source holds {len(kept):,} usable instructions, fewer than the {n:,} requested"
+            )
         # the same permutation as datasets.Dataset.shuffle(seed), so that published draws can be reproduced
         kept = [kept[place] for place in np.random.default_rng(seed).permutation(len(kept))[:n]]
     tasks = [

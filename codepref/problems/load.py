@@ -142,7 +142,7 @@ class ProblemStream:
             conditions = " and ".join(repr(condition.text) for condition in self._name.conditions)
             left = self.not_chosen
             raise UserError(
-                f"{place}: {f'none of its {left:,} rows meets {conditions}' if left else 'holds no problem'}"
+                f"{place}: {f'none of its {left:,} rows meets {conditions}' if left else 'the source holds no problem'}"
             )
         return left_out
 
@@ -202,13 +202,13 @@ def read_problems(
         row = WatchedRow(plain) if number < watched else plain
         try:
             if missing := known.missing(row):
-                raise UserError(f"{where}: lacks {', '.join(missing)} (the rows are read as {known.title})")
+                raise UserError(f"{where}: the row lacks {', '.join(missing)} (the rows are read as {known.title})")
             problem = known.read(row, where)
             key = hash(problem.task_id) if compact else problem.task_id
             if key in places:
                 first = places[key]
                 seen = f", first seen at {first}" if first else ", which an earlier row has"
-                raise UserError(f"{where}: repeats task_id {problem.task_id!r}{seen}")
+                raise UserError(f"{where}: the row repeats task_id {problem.task_id!r}{seen}")
         except UserError as error:
             mistakes.row(plain, error)
             continue

@@ -174,7 +174,7 @@ def _items(rows: Sequence[Any], name: str, bad_item: BadLine) -> Rows:
         if isinstance(row, dict):
             yield f"{name}[{place}]", row
         elif bad_item is not None:
-            bad_item(f"{name}[{place}]: must be a JSON object, not {type(row).__name__}")
+            bad_item(f"{name}[{place}]: the row must be a JSON object, not {type(row).__name__}")
 
 
 def _is_lines(content: bytes) -> bool:

@@ -95,7 +95,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not valid JSON ({error})") from None
+        raise UserError(f"{path}: the file is not valid JSON ({error})") from None
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -187,13 +187,15 @@ def _object(line: bytes, where: str) -> Row:
     try:
         row = json.loads(line)
     except UnicodeDecodeError as error:
-        raise UserError(f"{where}: not valid JSON, because it is not UTF-8 ({error}); save the file as UTF-8") from None
+        raise UserError(
+            f"{where}: the line is not valid JSON, because it is not UTF-8 ({error}). Save the file as UTF-8"
+        ) from None
     except ValueError as error:  # also for an integer with more digits than Python reads
-        raise UserError(f"{where}: not valid JSON ({error})") from None
+        raise UserError(f"{where}: the line is not valid JSON ({error})") from None
     except RecursionError:
-        raise UserError(f"{where}: JSON nested too deeply") from None
+        raise UserError(f"{where}: the JSON is nested too deeply") from None
     if not isinstance(row, dict):
-        raise UserError(f"{where}: must be a JSON object, not {type(row).__name__}")
+        raise UserError(f"{where}: the line must be a JSON object, not {type(row).__name__}")
     return row
 
 
@@ -205,9 +207,9 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise UserError(f"{path}: a file is in the way of this folder; choose another --out") from None
+        raise UserError(f"{path}: a file is in the way of this folder. Choose another path.") from None
     except OSError as error:
-        raise MachineError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from None
+        raise MachineError(f"cannot make the folder {path}: {error.strerror}. Choose another path.") from None
 
 
 def is_parquet(path: Path) -> bool:
@@ -252,8 +254,8 @@ def iter_parquet(path: Path, columns: Sequence[str] = (), *, rows: int = BATCH_R
         with pq.ParquetFile(path) as table:
             names = table.schema_arrow.names
             if missing := [name for name in columns if name not in names]:
-                raise UserError(f"{path}: has no column {', '.join(missing)} (it has {', '.join(names)})")
+                raise UserError(f"{path}: the file has no column {', '.join(missing)} (it has {', '.join(names)})")
             for batch in table.iter_batches(rows):
                 yield from batch.to_pylist()
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: cannot be read as Parquet ({error})") from None
+        raise UserError(f"{path}: the file cannot be read as Parquet ({error})") from None

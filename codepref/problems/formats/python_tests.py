@@ -50,7 +50,7 @@ def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tup
             raise UserError(f"{where}: a test in {name} is not Python ({why_unreadable(text)}): {text[:80]!r}")
         tests.append(Test(task_id, str(len(tests)), source, kind))
     if not tests:
-        raise UserError(f"{where}: holds no test")
+        raise UserError(f"{where}: the row holds no test")
     return tuple(tests)
 
 
@@ -78,7 +78,7 @@ def statement_field(row: Row, names: Sequence[str], where: str) -> str:
     """Return the first text that is not blank in these columns. Raises UserError if there is none."""
     text = first_text(row, *names)
     if not text:
-        raise UserError(f"{where}: holds no statement: {' or '.join(names)} must be text that is not blank")
+        raise UserError(f"{where}: the row holds no statement: {' or '.join(names)} must be text that is not blank")
     return text
 
 
@@ -173,7 +173,7 @@ def call_of_check(expression: str, where: str) -> tuple[str, str]:
         node = node.func if isinstance(node, ast.Call) else node.value
     if not isinstance(node, ast.Name):
         raise UserError(
-            f"{where}: entry_point must be a function, or a method such as Solution().f: {expression[:80]!r}"
+            f"{where}: entry_point must be a function, or a method such as Solution().f, not {expression[:80]!r}"
         )
     return node.id, f"check({text})"
 

@@ -48,7 +48,7 @@ def verl_parts(row: Row, where: str) -> tuple[str, Any]:
     """
     ability = row.get("ability")
     if isinstance(ability, str) and ability.strip() and ability.strip().lower() not in CODE:
-        raise UserError(f"{where}: asks for no code (ability {ability[:40]!r})")
+        raise UserError(f"{where}: the problem asks for no code (ability {ability[:40]!r})")
     reward = struct_of(row.get("reward_model"), "reward_model", where)
     return request_of(row.get("prompt"), "prompt", where), unpacked(reward.get("ground_truth"), "ground_truth", where)
 
