@@ -232,8 +232,8 @@ class Response:
 
     response_id: a number that no other response of the task has, usually its position among them, from 0. For a
     response that is a sampled solution, it is the solution's id. model: the name of the model or pool member that wrote
-    it. finished: False if the token limit cut the response off. principle: the sentence of the prompt that asked for
-    the preference, or "".
+    it. finished: False if the response was cut off, usually at the token limit. principle: the sentence of the prompt
+    that asked for the preference, or "".
     """
 
     task_id: str

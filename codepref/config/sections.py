@@ -191,7 +191,9 @@ class Objective:
     method: str = bounded("dpo", doc="name of the training method; see docs/explanation/training.md")
     loss: str = bounded("sigmoid", doc="DPO, RPO: TRL's name of the loss on pairs")
     beta: float = bounded(0.1, above=0.0, doc="beta of DPO (arXiv 2305.18290, eq. 7) and KTO (arXiv 2402.01306, eq. 7)")
-    chosen_weight: float = bounded(1.0, low=0.0, doc="weight of the negative log-likelihood of chosen answers")
+    chosen_weight: float = bounded(
+        1.0, low=0.0, doc="DPO, RPO, KTO: weight of the negative log-likelihood of chosen or wanted answers"
+    )
     desirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of desirable answers; 0 balances the labels")
     undesirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of undesirable answers; 0 balances the labels")
 
@@ -250,7 +252,7 @@ class OnlineSection:
         doc="`share`: share of tests that pass; `pass`: 1 if all pass, else 0; `coarse`: a value of the key `coarse`",
     )
     coarse: tuple[float, ...] = bounded(
-        (-1.0, -0.6, -0.3, 1.0), doc="rewards of answers that do not compile, raise an exception, fail a test, or pass"
+        (-1.0, -0.6, -0.3, 1.0), doc="rewards of answers that do not compile, raise or exceed a limit, fail, or pass"
     )
     kl: float = bounded(0.0, low=0.0, doc="weight of the divergence from the start model")
     temperature: float = bounded(1.0, above=0.0, high=5.0, doc="softmax temperature")

@@ -40,7 +40,7 @@ def load_problems(
     ("owner/name/path/file.jsonl@revision"), "starter" (its training problems) or "starter:SPLIT".
     Options may follow after "#", separated by "&": the name of a format, conditions such as "difficulty=easy", and the
     dates "from=2024-08-01" and "to=2025-02-01" (see `codepref.problems.source_names`). Rows that do not meet the
-    conditions are skipped. The attribute `not_chosen` of the result is their number.
+    conditions are skipped. The attribute `not_chosen` of the result is the number of such rows that were read.
     format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the first row that has one.
     BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
     "#instruct") takes the request in words.

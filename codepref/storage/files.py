@@ -115,7 +115,7 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
     """
     count = 0
     with atomic_open(path, "wb") as raw, contextlib.ExitStack() as stack:
-        # with mtime=0 equal lines give equal bytes in every run
+        # with mtime=0 the file does not hold the time of writing
         target = stack.enter_context(gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)) if path.suffix == ".gz" else raw
         for line in lines:
             target.write(line)

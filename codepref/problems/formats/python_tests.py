@@ -123,7 +123,7 @@ def entry_point_of(
             name = infer_entry_point(texts, known_gold, where)
         except UserError:
             continue
-        if name in counts:  # and no parameter of `check`
+        if name in counts:  # a parameter of `check` is not in it
             return name
     defined = set(definitions(read_statements(gold).statements)) if gold else set()
     candidates = [name for name in counts if name in defined] or list(counts)
