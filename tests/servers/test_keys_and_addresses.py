@@ -81,6 +81,26 @@ def test_logins_and_queries_of_addresses_are_not_shown() -> None:
     assert "secret" not in address_mistake("https://me:secret@h:port/v1")
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("http://user:p@ss@host/v1", "http://host/v1"),
+        ("http://user:p@s/s@host:8000/v1", "http://host:8000/v1"),
+        ("http://user:p/ss@host/v1", "http://host/v1"),
+        ("http://user:p?s#s@host/v1?key=secret", "http://host/v1"),
+        ("http://user:p ss@host/v1", "http://host/v1"),
+        ("http://key@host/v1", "http://host/v1"),
+        ("user:p@ss@host/v1", "host/v1"),
+        ("https://host:8443/accounts/@team/v1", "https://host:8443/accounts/@team/v1"),
+        ("https://host/accounts/@team/v1", "https://host/accounts/@team/v1"),
+        ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
+        ("http://me:secret@[::1]:8000/v1", "http://[::1]:8000/v1"),
+    ],
+)
+def test_a_password_without_escapes_is_hidden_whole(written: str, shown: str) -> None:
+    assert hidden_login(written) == shown
+
+
 def test_versions_and_this_machine_are_recognised() -> None:
     assert has_version("http://h/api/v1/")
     assert has_version("http://h/v1beta")
