@@ -18,8 +18,9 @@ def ground_truth(problem: Problem) -> dict[str, Any]:
 
     All tests must be of one kind. "stdio" tests become inputs and outputs. "calls" of one function become `fn_name`
     with inputs and outputs. "asserts" become `assert_case`. One "check" becomes `functional`, and one "pytest" file
-    becomes `pytest`. The result is {} as well if a test has `order`, `tolerance`, or linked lists or trees, or if it calls a method
-    of another class than `Solution`. The forms hold none of these, and other graders would judge such tests wrongly.
+    becomes `pytest`. The result is {} as well if a test has `order`, `tolerance`, or linked lists or trees, or if it
+    calls a method of another class than `Solution`. The forms hold none of these, and other graders would judge such
+    tests wrongly.
     """
     kinds = {test.kind for test in problem.tests}
     form = FORMS.get(kinds.pop()) if len(kinds) == 1 else None

@@ -44,7 +44,10 @@ TRUTHS = {
     "a reference": (problem("inputs", "{}"), {}),
     "the lines in any order": (problem("stdio", '{"input": "", "output": "1\\n2\\n", "order": "lines"}'), {}),
     "a tolerance": (problem("stdio", stdio_source("1", "2"), stdio_source("1", "0.5", tolerance=0.01)), {}),
-    "a result in any order": (problem("calls", call_source("f", [1], [2, 3], comparison={"order": "all"}, where="")), {}),
+    "a result in any order": (
+        problem("calls", call_source("f", [1], [2, 3], comparison={"order": "all"}, where="")),
+        {},
+    ),
     "a linked list": (
         problem("calls", call_source("f", [[1]], 1, forms=NodeForms(("ListNode",)), where="")),
         {},
