@@ -230,7 +230,10 @@ def load_work(
     check_requirements(recipe.training)
     if not recipe.model.path.startswith("scripted:"):
         # supervised fine-tuning writes a merged model, so preference training never starts from its adapter
-        check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)
+        if recipe.sft.data:
+            check_trainable(recipe.model.path, recipe.sft.training(), "sft")
+        else:
+            check_trainable(recipe.model.path, recipe.training)
     return Work(
         run,
         recipe,

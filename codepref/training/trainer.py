@@ -71,7 +71,7 @@ def run_training(
     """
     import torch
 
-    check_trainable(job.model, job.settings)
+    check_trainable(job.model, job.settings, job.section)
     check_out(job.out)
     check_validation(job)
     tokenizer = load_tokenizer(job.model)
@@ -87,8 +87,9 @@ def run_training(
             training.run(resumed=resumed)
     except torch.OutOfMemoryError as error:
         raise MachineError(
-            "GPU memory ran out during the training: lower training.micro_batch_size or training.max_length, set "
-            "training.gradient_checkpointing = true, or train an adapter (training.lora_rank above 0)"
+            f"GPU memory ran out during the training: lower {job.section}.micro_batch_size or "
+            f"{job.section}.max_length, set {job.section}.gradient_checkpointing = true, or train an adapter "
+            f"({job.section}.lora_rank above 0)"
         ) from error
     except (GateError, UserError):
         # Another try would fail in the same way, so the folder is removed. Each process tries to remove it, since the
@@ -111,7 +112,7 @@ class _Training:
         self.trainer = build(job, rows, tokenizer)
         self.trainer.remove_callback(transformers.PrinterCallback)
         restore_adapter_dropout(self.trainer.model, job.settings)
-        check_context(self.trainer.model, rows, job.model)
+        check_context(self.trainer.model, rows, job.model, job.section)
 
     def prepare(self, first_loss: FirstLoss, reference_columns: tuple[str, ...]) -> None:
         """Share prefixes if wanted, check the first loss, run the reference model if needed, and add the callbacks."""
