@@ -24,7 +24,15 @@ from codepref.training.rows import TrainingRows
 from codepref.training.saving import check_weights, save
 from codepref.training.setup import learning_rate, restore_adapter_dropout
 from codepref.training.shared_prefix import share
-from codepref.training.staging import MARKER, check_out, checkpoint_callback, claim, clear, newest_checkpoint
+from codepref.training.staging import (
+    MARKER,
+    check_out,
+    checkpoint_callback,
+    claim,
+    clear,
+    newest_checkpoint,
+    put_in_place,
+)
 from codepref.training.validation_callback import validation_callback
 from codepref.training.validation_stats import probe_row, warnings
 from codepref.training.validator import Validator
@@ -161,8 +169,7 @@ def _finish(job: TrainingJob, result: TrainingResult) -> None:
     facts = {"model": job.out.name, "base": public_name(job.model), "seed": job.seed, "processes": count()}
     clear(job.staging)
     write_json(job.staging / MARKER, asdict(result) | facts)
-    shutil.rmtree(job.out, ignore_errors=True)
-    job.staging.replace(job.out)
+    put_in_place(job.staging, job.out)
 
 
 def _resume_key(job: TrainingJob, rows: TrainingRows, key_parts: Sequence[Any]) -> str:
