@@ -15,9 +15,10 @@ from pathlib import Path
 
 from codepref.chat import FOLDED, KEPT, about
 from codepref.config.pool import Member
+from codepref.errors import UserError
 from codepref.preferences import PREFERENCES, load_preference
 from codepref.records import Instruction, InstructionResponses, Message, Response
-from codepref.sampling.engines import Ask, Decoding, Engine, model_fingerprint, open_engine
+from codepref.sampling.engines import Answer, Ask, Decoding, Engine, model_fingerprint, open_engine
 from codepref.sampling.engines.base import Preparable
 from codepref.servers.artifacts import LedgerProgress
 from codepref.servers.exchange import Exchange, Log
@@ -254,17 +255,38 @@ def _answer_locally(
             log(f"{member.label}: {FOLDED.removesuffix(KEPT)}")
         pending.sort(key=lambda request: (-_length(engine, member, request), request.key))
         asks = [Ask(request.key, "solutions", 0, request.messages) for request in pending]
-        for place, answer in engine.answers(asks, decoding, settings.seed):
+        answers = engine.answers(asks, decoding, settings.seed)
+        while (one := _next_answer(answers, pending)) is not None:
+            place, answer = one
             _record(journal, member, pending[place], answer.text, answer.finished)
             yield RequestResult(pending[place], Reply(""), cached=False)
     finally:
         journal.close()
 
 
+def _next_answer(answers: Iterator[tuple[int, Answer]], requests: Sequence[Request]) -> tuple[int, Answer] | None:
+    """Return the next answer, or None after the last one.
+
+    An engine's message about a prompt names it by the key of its request. The raised UserError has the beginning of
+    the prompt instead.
+    """
+    try:
+        return next(answers, None)
+    except UserError as error:
+        texts = list(error.problems)
+        for request in requests:
+            texts = [text.replace(request.key, _start(request)) for text in texts]
+        raise UserError(*texts) from error
+
+
 def _length(engine: Engine, member: Member, request: Request) -> int:
-    start = " ".join(request.messages[-1]["content"].split())[:60]
-    with about(f"{member.label}, {start!r}"):
+    with about(f"{member.label}, {_start(request)}"):
         return engine.prompt_length(request.messages)
+
+
+def _start(request: Request) -> str:
+    """Return the beginning of a prompt, for messages."""
+    return repr(" ".join(request.messages[-1]["content"].split())[:60])
 
 
 def _record(journal: Journal, member: Member, request: Request, text: str, finished: bool) -> None:
