@@ -1,5 +1,7 @@
 """Tests of keys, addresses and proxies in the forms in which people write them."""
 
+from pathlib import Path
+
 import pytest
 
 from codepref.config.address import address_mistake, has_version, hidden_login, is_this_machine, split_address
@@ -140,3 +142,13 @@ def test_a_proxy_that_cannot_be_used_is_one_message_without_its_login(
     with pytest.raises(ConnectionMistake, match=r"proxy .* cannot be used") as error:
         http_client("https://h/v1", 1.0)
     assert "secret" not in str(error.value)
+
+
+def test_a_certificate_that_cannot_be_used_is_not_called_a_mistake_of_the_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    for proxies in ({}, {"ALL_PROXY": "http://10.0.0.1:3128"}):
+        set_proxies(monkeypatch, **proxies)
+        with pytest.raises(ConnectionMistake, match="SSL_CERT_FILE or SSL_CERT_DIR cannot be used"):
+            http_client("https://h/v1", 1.0)
