@@ -66,14 +66,14 @@ def measure(name: str, environment: Path, ending: str, written: Sequence[Pair]) 
         read = json.loads(answer.stdout.splitlines()[-1])
     found: dict[str, Any] = {"versions": read["versions"]}
     for kind, rows in read["kinds"].items():
-        expected = expected_parts(written, kind, strip=name == "axolotl")
+        expected = expected_parts(written, kind)
         whole = sum(holds(row, parts) for row, parts in zip(rows, expected, strict=False))
         found[kind] = {"exported": len(expected), "read": len(rows), "whole": whole}
         print(f"{name} {ending} {kind}: {len(expected)} exported, {len(rows)} read, {whole} whole", flush=True)
     return found
 
 
-def expected_parts(written: Sequence[Pair], kind: str, *, strip: bool) -> list[dict[str, Any]]:
+def expected_parts(written: Sequence[Pair], kind: str) -> list[dict[str, Any]]:
     """Return what each row must hold: the texts of the prompt's messages, the answers and the label."""
     if kind == "pairs":
         return [

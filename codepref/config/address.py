@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 _ENDPOINTS = ("/chat/completions", "/completions", "/models", "/responses", "/embeddings", "/messages", "/chat")
 """Paths of single functions of a server. People copy such paths from examples. The base address ends before them."""
 _VERSION = re.compile(r"/v\d+[a-z0-9]*$")
+_LOGIN = re.compile(r"(?:(?<=//)|^(?!.*//))(?:[^/?#:@]*:(?!\d+(?:[/?#]|$)).*@|[^/?#]*@)", re.DOTALL)
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb<>"
 
 
@@ -53,8 +54,15 @@ def has_version(address: str) -> bool:
 
 
 def hidden_login(address: str) -> str:
-    """Return an address without the login and without the query, which can hold keys."""
-    return re.sub(r"(?<=//)[^/@\s]*@", "", address).partition("?")[0]
+    """Return an address without the login and without the query, which can hold keys.
+
+    People write passwords without escapes. So the login ends at the last `@` before the path. It ends at the last `@`
+    of all if what follows the first colon is no port, since the password then holds a slash or the like.
+
+    >>> hidden_login("http://me:p@ss/word@host:8000/v1")
+    'http://host:8000/v1'
+    """
+    return _LOGIN.sub("", address, count=1).partition("?")[0]
 
 
 def is_this_machine(address: str) -> bool:

@@ -23,7 +23,7 @@ def check_template(template: str, name: str = "template") -> None:
     """
     try:
         shown = template.format(prompt="<the problem>", entry_point="f")
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
         raise UserError(
             f"{name}: only {{prompt}} and {{entry_point}} can be filled in; double every other brace ({error!r})"
         ) from None

@@ -204,7 +204,9 @@ def _programs(row: Row, where: str, used: set[str], left_out: Counter[str]) -> I
         for one in structs(row[name], name, where):
             if one.get("language") not in _PYTHON3:
                 left_out["the program is not in Python 3"] += 1
-            elif isinstance(one.get("solution"), str) and one["solution"].strip():
+            elif not isinstance(one.get("solution"), str) or not one["solution"].strip():
+                left_out["the program is blank"] += 1
+            else:
                 text = f"```python\n{one['solution'].strip(chr(10))}\n```"
                 yield Answer(task, prompt, [{"role": "assistant", "content": text}], wanted, float(wanted))
 

@@ -62,6 +62,7 @@ def calibrate_judge(
         tasks = [rated(judgment, passes, second_pass=True) for judgment, passes in run.judgments]
     calibration = calibrate(tasks, passed=passed, own_models=own, seed=chosen.seed)
     document = {"judge": member.label, "model": member.model, **asdict(calibration), "missing": dict(run.missing)}
+    document["refused"] = dict(run.refused)
     write_json(target, document | {"settings": asdict(chosen), **costs(run.ledger)})
     check_complete(run.missing, target, refused=run.refused, answered=len(tasks), log=log)
     return calibration

@@ -71,7 +71,9 @@ def grade(
     grades = Grades(label, member.label, tuple(map(_grade, judgments)), conditions)
     write_grades(grades, folder, seed=chosen.seed)
     write_grades_table(folder / TABLE, tasks, loaded.references, grades)
-    write_json(folder / "summary.json", {"missing": dict(run.missing), **costs(run.ledger)})
+    write_json(
+        folder / "summary.json", {"missing": dict(run.missing), "refused": dict(run.refused), **costs(run.ledger)}
+    )
     graded = sum(one.value is not None for one in grades.grades)
     check_complete(run.missing, folder, refused=run.refused, answered=graded, log=log)
     return grades

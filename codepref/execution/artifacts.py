@@ -32,12 +32,14 @@ few rows."""
 def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined: bool) -> str:
     """Return the hash of the input that decides the codes: of the problem, of `tests`, and of the other arguments.
 
-    Of the problem, the id, the entry point, the helpers, the preamble and the names that it defines count.
+    Of the problem, the id, the entry point, the helpers, the preamble and the names that it defines count. With a
+    `timeout_factor`, the gold solution counts too, since its time can decide the limit of a test.
     """
     rows = [(test.test_id, test.kind, test.source, test.count) for test in tests]
     code = (problem.task_id, problem.entry_point, problem.helpers, problem.preamble)
     defined = sorted(definitions(problem).items())  # added only if there are some, so that older keys stay
-    return content_hash(code, rows, limits.recorded(), unconfined, *([defined] if defined else []))
+    timed = [problem.gold] if problem.gold and limits.timeout_factor is not None else []
+    return content_hash(code, rows, limits.recorded(), unconfined, *([defined] if defined else []), *timed)
 
 
 def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:

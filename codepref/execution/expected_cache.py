@@ -54,16 +54,18 @@ class ExpectedCache:
     def read(self, key: str) -> bytes:
         """Return the bytes that are kept under `key`.
 
-        Return b"" if there are none, if they are damaged, or if the file cannot be read or cannot be marked as used.
+        Return b"" if there are none, if they are damaged, or if the file cannot be read. Mark the file as used if this
+        is possible.
         """
         if self._folder is None or not key:
             return b""
         path = self._folder / key
         try:
             data = path.read_bytes()
-            os.utime(path)
         except OSError:
             return b""
+        with contextlib.suppress(OSError):  # several users may share a cache that most of them can only read
+            os.utime(path)
         digest, body = data[:_DIGEST], data[_DIGEST:]
         return body if hashlib.sha256(body).digest() == digest else b""
 

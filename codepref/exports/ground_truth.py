@@ -6,7 +6,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from codepref.problems.calls import CLASS
 from codepref.records import Problem, Test
+
+_MEANING = frozenset({"order", "tolerance", "arguments_as", "result_as"})
+"""Keys of a test that change what it accepts or passes, and that no published form holds."""
 
 
 def ground_truth(problem: Problem) -> dict[str, Any]:
@@ -14,7 +18,9 @@ def ground_truth(problem: Problem) -> dict[str, Any]:
 
     All tests must be of one kind. "stdio" tests become inputs and outputs. "calls" of one function become `fn_name`
     with inputs and outputs. "asserts" become `assert_case`. One "check" becomes `functional`, and one "pytest" file
-    becomes `pytest`. Other keys of a test, such as `order` and `tolerance`, are not written.
+    becomes `pytest`. The result is {} as well if a test has `order`, `tolerance`, or linked lists or trees, or if it
+    calls a method of another class than `Solution`. The forms hold none of these, and other graders would judge such
+    tests wrongly.
     """
     kinds = {test.kind for test in problem.tests}
     form = FORMS.get(kinds.pop()) if len(kinds) == 1 else None
@@ -23,6 +29,8 @@ def ground_truth(problem: Problem) -> dict[str, Any]:
 
 def _stdio(tests: Sequence[Test], entry_point: str) -> dict[str, Any]:
     cases = [json.loads(test.source) for test in tests]
+    if any(_MEANING.intersection(case) for case in cases):
+        return {}
     return {"inputs": [case["input"] for case in cases], "outputs": [case["output"] for case in cases]}
 
 
@@ -47,6 +55,8 @@ def _pytest(tests: Sequence[Test], entry_point: str) -> dict[str, Any]:
 def _calls(tests: Sequence[Test], entry_point: str) -> dict[str, Any]:
     """Return the calls of one function, or {} for calls that the form cannot hold, such as those of two functions."""
     calls = [json.loads(test.source) for test in tests]
+    if any(_MEANING.intersection(call) or call.get("class", CLASS) != CLASS for call in calls):
+        return {}
     if len({call["function"] for call in calls}) != 1 or any(isinstance(call["arguments"], str) for call in calls):
         return {}
     truth = {"fn_name": calls[0]["function"]}

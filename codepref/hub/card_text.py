@@ -88,13 +88,20 @@ def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
     """Return the text of the pairs' card after the metadata. base: as for `model_body`."""
     pairs, rule = summary.get("pairs") or {}, _section(summary, "pairing").get("rule", "")
     problems = _problems(summary)
-    sizes = f"{count(pairs.get('count'))} preference pairs of {count(pairs.get('problems'))} problems "
+    source = public_name(str(_section(summary, "pairing").get("source") or ""))
+    sizes = f"{count(pairs.get('count'))} preference pairs of {count(pairs.get('problems'))} "
     lines = [f"# {name}", "", sizes]
-    lines[-1] += f"from `{problems.get('train', '')}`, chosen by the pairing rule `{rule}` among the answers of "
-    lines[-1] += f"{_source(summary, base)} (seed {summary.get('seed', '')})."
+    if source:
+        lines[-1] += f"prompts, read from `{source}`. No model of this run wrote them."
+    else:
+        lines[-1] += (
+            f"problems from `{problems.get('train', '')}`, chosen by the pairing rule `{rule}` among the answers "
+        )
+        lines[-1] += f"of {_source(summary, base)} (seed {summary.get('seed', '')})."
     lines += ["", _right(pairs), "", "| column | content |", "|---|---|"]
     lines += [f"| `{column}` | {content} |" for column, content in COLUMNS]
-    lines += ["", "The problems keep the licence of their data set. A model wrote each answer.", ""]
+    licence = "The problems keep the licence of their data set. A model wrote each answer."
+    lines += ["", f"The pairs keep the licence of `{source}`." if source else licence, ""]
     if dropped := {k: v for k, v in ((summary.get("dropped") or {}).get("pairs") or {}).items() if v}:
         lines += ["Left out: " + "; ".join(f"{n:,} × {reason}" for reason, n in dropped.items()) + ".", ""]
     return "\n".join(lines)

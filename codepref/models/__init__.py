@@ -290,12 +290,11 @@ def _load_quantized(model: str, resolved: str, target: str, options: dict[str, A
     if not target.startswith("cuda"):
         raise MachineError(
             f"4-bit weights need a GPU for CUDA or ROCm, but the device is {target!r}. Use such a GPU, or set "
-            "training.quantization = 'none'"
+            "quantization = 'none'"
         )
     if importlib.util.find_spec("bitsandbytes") is None:
         raise MachineError(
-            "4-bit weights need the package bitsandbytes. Run `pip install codepref[gpu]`, or set "
-            "training.quantization = 'none'"
+            "4-bit weights need the package bitsandbytes. Run `pip install codepref[gpu]`, or set quantization = 'none'"
         )
     settings = BitsAndBytesConfig(
         load_in_4bit=True,

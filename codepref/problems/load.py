@@ -87,7 +87,7 @@ class ProblemStream:
         watch: Callable[[Mapping[str, Any], Problem], None] | None = None,
     ) -> None:
         self._name = read_source_name(str(source))
-        self._is_starter = isinstance(source, str) and (source == "starter" or source.startswith("starter:"))
+        self._is_starter = isinstance(source, str) and is_starter(source)
         self._chosen = _chosen(format or self._name.format, self._name.place)
         self._mistakes = Mistakes(strict=strict, keep_tasks=not compact)
         self._selection = Selection(self._name.conditions, self._name.place)
@@ -170,6 +170,11 @@ def _chosen(name: str | None, source: str) -> Format | None:
     if name and (mistake := FORMATS.mistake(name)):
         raise UserError(f"{source}: {mistake}")
     return FORMATS.load(name) if name else None
+
+
+def is_starter(source: str) -> bool:
+    """Return whether a source of problems names the starter: `starter` or `starter:SPLIT`."""
+    return source == "starter" or source.startswith("starter:")
 
 
 def _load_starter(source: str) -> list[Problem]:

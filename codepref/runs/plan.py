@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codepref.config.address import hidden_login
 from codepref.config.recipe import Recipe
 from codepref.training.methods import load_method
 
@@ -45,8 +46,9 @@ def served_message(recipe: Recipe) -> str:
         return ""
     by = "the server of [engine]" if recipe.engine.launches else "codepref on this machine"
     later = "The models of later rounds and all" if recipe.training.rounds > 1 else "All"
+    addresses = ", ".join(map(hidden_login, model.base_url))
     return (
-        f"{', '.join(model.base_url)} answers the training problems as {model.served_name or model.path}. {later} "
+        f"{addresses} answers the training problems as {model.served_name or model.path}. {later} "
         f"measurements use {by}, so that the scores of the base model and the aligned model can be compared"
     )
 

@@ -16,6 +16,7 @@ from codepref.errors import UserError
 from codepref.pairing.rules import load_rule
 from codepref.preferences import PREFERENCES
 from codepref.problems.conditions import read_condition
+from codepref.problems.load import is_starter
 from codepref.servers.exchange import check_endpoints
 from codepref.servers.presets import command_mistakes
 from codepref.training.checks import training_mistakes
@@ -135,7 +136,7 @@ def _choice_inconsistencies(recipe: Recipe) -> list[str]:
         mistakes.append("[choice] by pass rate or verdicts needs the model's solutions: leave out pairing.source")
     if choice.where and recipe.instructions.source:
         mistakes.append("choice.where chooses rows of problems.train: leave out instructions.source")
-    if choice.where and recipe.problems.train.startswith("starter"):
+    if choice.where and is_starter(recipe.problems.train):
         mistakes.append("choice.where chooses rows by their columns, and the starter's problems have no columns")
     for condition in choice.where:
         try:
@@ -207,6 +208,8 @@ def _ready_pair_inconsistencies(recipe: Recipe) -> list[str]:
         "pairing.rule": recipe.pairing.rule != PairingSection().rule,
         "sft.data = 'passing'": recipe.sft.data == "passing",
         "training.rounds": recipe.training.rounds > 1,
+        "model.base_url": bool(recipe.model.base_url),
+        "choice.where": bool(recipe.choice.where),
         f"training.method = {recipe.training.method!r}": online,
     }
     return [

@@ -195,6 +195,8 @@ def load_work(
         tasks = load_recipe_instructions(recipe).tasks
         train = as_problems(tasks)
         check_local(recipe.pool)
+    elif recipe.pairing.source:
+        train = ()  # the pairs are ready, so no problem is answered
     else:
         source = with_conditions(recipe.problems.train, recipe.choice.where)
         train = load_problems(source, limit=recipe.problems.train_limit or None, strict=strict)
@@ -220,7 +222,7 @@ def load_work(
         names = {one.name for one in contaminated}
         train = [problem for problem in train if problem.task_id not in names]
         tasks = [task for task in tasks if task.task_id not in names]
-        if not train:
+        if contaminated and not train:
             raise UserError(
                 f"{source}: every {noun} contains a held-out problem. Set {source} to another source, or set "
                 "problems.contamination = 'keep'"
@@ -230,7 +232,10 @@ def load_work(
     check_requirements(recipe.training)
     if not recipe.model.path.startswith("scripted:"):
         # supervised fine-tuning writes a merged model, so preference training never starts from its adapter
-        check_trainable(recipe.model.path, recipe.sft.training() if recipe.sft.data else recipe.training)
+        if recipe.sft.data:
+            check_trainable(recipe.model.path, recipe.sft.training(), "sft")
+        else:
+            check_trainable(recipe.model.path, recipe.training)
     return Work(
         run,
         recipe,

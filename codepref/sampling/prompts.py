@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from codepref.config.templates import PROGRAM_TEMPLATE, SOLUTION_TEMPLATE
+from codepref.problems.calls import OTHER_ENTRY_POINT
 from codepref.records import Message, Problem
 
 
@@ -17,3 +20,9 @@ def request_messages(problem: Problem, template: str) -> list[Message]:
     return [
         {"role": "user", "content": template.format(prompt=problem.prompt.strip(), entry_point=problem.entry_point)}
     ]
+
+
+def extraction_parts(problem: Problem) -> tuple[Any, ...]:
+    """Return the parts of a problem that decide which program `extract_program` takes from an answer."""
+    other = problem.meta.get(OTHER_ENTRY_POINT)
+    return problem.prompt, problem.entry_point, problem.style, problem.preamble, other if isinstance(other, str) else ""

@@ -21,7 +21,7 @@ from codepref.records import Problem
 from codepref.sampling.asks import Asks
 from codepref.sampling.engines import Answer, Decoding, Engine, as_engine, open_engine
 from codepref.sampling.engines.base import BatchEngine, Preparable, Summarising
-from codepref.sampling.prompts import request_messages
+from codepref.sampling.prompts import extraction_parts, request_messages
 from codepref.sampling.spool import Spool
 from codepref.servers.artifacts import calls_folder, summary_file
 from codepref.storage.files import (
@@ -136,12 +136,17 @@ class _Call:
     batch_size: int
 
     def key(self) -> str:
-        """Return a hash of the engine's fingerprint, the settings and the prompts. A finished call has this key."""
+        """Return a hash of what the rows depend on. A finished call has this key.
+
+        Besides the engine's fingerprint, the settings and the prompts, these are the parts of a problem that decide
+        which program is extracted from an answer.
+        """
         digest = hashlib.sha256(
             content_hash(self.engine.fingerprint, self.kind, self.n, vars(self.decoding), self.seed).encode()
         )
         for problem in self.problems:
-            digest.update(content_hash(problem.task_id, request_messages(problem, self.template)).encode())
+            parts = extraction_parts(problem) if self.kind == "solutions" else ()
+            digest.update(content_hash(problem.task_id, request_messages(problem, self.template), *parts).encode())
         return digest.hexdigest()[:16]
 
     def rows(self, missing: Sequence[int], folder: Path | None, progress: Progress | None) -> Iterator[tuple[int, Row]]:

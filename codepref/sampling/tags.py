@@ -18,9 +18,9 @@ from codepref.sampling.python_text import is_code
 _Kind = Literal["think", "end_think", "answer", "drop", "code", "end_code", "token"]
 
 _TAG = re.compile(
-    r"(?P<left><[|｜]|<|\[|◁)(?P<slash>/?)(?P<name>[^\W_][\w:.▁-]{0,40})(?:\s[^<>\[\]\n]{0,80})?(?P<right>[|｜]>|>|\]|▷)"
+    r"(?P<left><[|｜]|<|\[\||\[|◁)(?P<slash>/?)(?P<name>[^\W_][\w:.▁-]{0,40})(?:\s[^<>\[\]\n]{0,80})?(?P<right>[|｜]>|>|\|\]|\]|▷)"
 )
-_RIGHT = {"<": ">", "<|": "|>", "<｜": "｜>", "[": "]", "◁": "▷"}
+_RIGHT = {"<": ">", "<|": "|>", "<｜": "｜>", "[|": "|]", "[": "]", "◁": "▷"}
 _QUOTED = re.compile(r"""(?<![\w`])[rbfuRBFU]{0,2}(?P<quote>["']|`(?!`))(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)""")
 _MAX_QUOTED_LINE = 2_000
 """Strings are not looked for in longer lines, since that could take quadratic time."""
@@ -31,9 +31,17 @@ _MAYBE_THINKING = {"plan", "planning", "analysis", "rationale", "brainstorm", "b
 _ANSWER = {"answer", "solution", "response", "final", "output", "result"}
 _CODE = {"code", "python", "pre"}
 _TOKENS = {"s", "eos", "bos", "pad", "unk", "eot", "eom", "eod", "endoftext", "inst", "begin", "done"} | {
-    "end_of_text", "end_of_turn", "start_of_turn", "end_of_utterance", "end_of_sentence"
+    "end_of_text", "end_of_turn", "start_of_turn", "end_of_utterance", "end_of_sentence", "endofturn", "eoa", "eoh",
+    "seed:eos", "seed:bos", "fim_prefix", "fim_middle", "fim_suffix", "fim_pad", "file_sep", "repo_name",
 }  # fmt: skip
-"""Names of special tokens in angle or square brackets. Tokens such as `<|name|>` may have any name."""
+"""Names of special tokens in angle or square brackets. Tokens such as `<|name|>` and `[|name|]` may have any name."""
+_NUMBERED = re.compile(r"(?:extra_id|special|reserved|tokens_unused)_?\d+\Z")
+"""Names of tokens without a meaning of their own, with which some models end an answer, such as `<extra_id_1>`."""
+_UNUSED = re.compile(r"unused\d+\Z")
+"""Names of such tokens of openPangu, as in `[unused10]`. It thinks between `[unused16]` and `[unused17]`."""
+_BRACKETED_END = re.compile(r"[ \t]*\[(?P<name>[A-Z][A-Z_]*|unused\d+)\]\s*\Z")
+_ODD_END = re.compile(r"\s*(?:\[e~\[|<turn\|>)\s*\Z")
+"""End tokens whose brackets do not match."""
 _SPEAKER = re.compile(r"(?:assistant|model)\b[ \t]*\n?")
 _TURN = {"im_start", "start", "start_of_turn", "start_header_id", "start_of_role"}
 """Special tokens that the name of the speaker follows."""
@@ -60,7 +68,7 @@ def answer_text(raw: str) -> str:
     >>> answer_text("<think>Add them.</think>def add(a, b):\\n    return a + b<|im_end|>")
     'def add(a, b):\n    return a + b'
     """
-    text = plain_lines(raw)
+    text = _ODD_END.sub("", plain_lines(raw))
     if "\ufeff" in text:  # a mark inside a line may stand in a string
         text = "\n".join(line.lstrip("\ufeff") for line in text.split("\n"))
     tags = _tags(text)
@@ -76,6 +84,18 @@ def answer_text(raw: str) -> str:
     if ends:  # thinking breaks off fences and strings, so that code after it must be read without it
         tags[ends[-1] + 1 :] = _outside_code(text, tags[ends[-1] + 1 :], tags[ends[-1]].end)
     return _Reader(text).read(tags)
+
+
+def without_bracketed_end(completion: str, prompt: str) -> str:
+    """Return a completion of code without an end token such as `[EOS]` at its end, which Python would read as code.
+
+    The token is kept if its name also stands elsewhere in the prompt or in the completion.
+    """
+    found = _BRACKETED_END.search(completion)
+    if found is None or not (found["name"].lower() in _TOKENS or _UNUSED.match(found["name"])):
+        return completion
+    rest = completion[: found.start()]
+    return completion if re.search(rf"\b{found['name']}\b", prompt + rest) else rest
 
 
 def _outside_code(text: str, tags: list[_Tag], start: int) -> list[_Tag]:
@@ -99,7 +119,7 @@ def _tags(text: str) -> list[_Tag]:
 
 def _tag(found: re.Match[str]) -> _Tag | None:
     left, name, closes = found["left"], found["name"].lower(), bool(found["slash"])
-    if _RIGHT[left] != found["right"] or (left == "[" and not found["name"].isupper()):
+    if _RIGHT[left] != found["right"] or (left == "[" and not (found["name"].isupper() or _UNUSED.match(name))):
         return None
     if name in ("begin", "done") and (left != "[" or found.string[max(found.start() - 1, 0) : found.start()].strip()):
         return None  # `[BEGIN]` and `[DONE]` stand around programs on lines of their own; elsewhere they are lists
@@ -110,7 +130,7 @@ def _tag(found: re.Match[str]) -> _Tag | None:
 
 def _kind(left: str, name: str, closes: bool, behind: str) -> _Kind | None:
     """Return what a tag means, or None if it has no meaning here. behind: the text after it."""
-    words, piped = _words(name), left in ("<|", "<｜")
+    words, piped = _words(name), left in ("<|", "<｜", "[|")
     ends = closes or "end" in words
     if piped and name == "channel":
         return "end_think" if behind.lstrip().startswith("final") else "think"
@@ -122,9 +142,12 @@ def _kind(left: str, name: str, closes: bool, behind: str) -> _Kind | None:
         return "end_code" if closes else "code" if left == "<" or behind.startswith("\n") else None
     if piped and name == "message":
         return "drop"
+    if left == "[" and _UNUSED.match(name):
+        return "think" if name == "unused16" else "end_think" if name == "unused17" else "token"
     if name == "s" and left != "<":
         return None
-    return "token" if piped or name in _TOKENS or (name == "bos_token" and left == "<") else None
+    known = name in _TOKENS or _NUMBERED.match(name) is not None
+    return "token" if piped or known or (name == "bos_token" and left == "<") else None
 
 
 def _words(name: str) -> set[str]:

@@ -183,9 +183,18 @@ def _finish(choice: Mapping[str, Any]) -> str:
         given = given.get("type")
     if given is None:
         return ""
-    word = str(given).strip().lower().removeprefix("finish_reason_").replace(" ", "_")
+    word = finish_word(str(given))
     if word in _BROKEN:
         raise _BrokenError(ServerError(0, f"the answer ended with {word!r}", in_answer=True))
+    return word
+
+
+def finish_word(given: str) -> str:
+    """Return "stop", "length" or "content_filter" for a word that means one of them, and else the word.
+
+    The word is in lower case, without a prefix.
+    """
+    word = given.strip().lower().removeprefix("finish_reason_").replace(" ", "_")
     for words, name in ((_ENDS, "stop"), (_CUT, "length"), (_FILTERED, "content_filter")):
         if word in words:
             return name

@@ -33,11 +33,11 @@ def http_client(address: str, timeout: float) -> Any:
     """
     import openai
 
-    proxy = proxy_of(address)
+    proxy, certificates = proxy_of(address), _certificates(address)
     if not proxy:
-        return openai.DefaultAsyncHttpxClient(timeout=timeout, trust_env=False, verify=_certificates(address))
+        return openai.DefaultAsyncHttpxClient(timeout=timeout, trust_env=False, verify=certificates)
     try:
-        return openai.DefaultAsyncHttpxClient(timeout=timeout, proxy=proxy)
+        return openai.DefaultAsyncHttpxClient(timeout=timeout, proxy=proxy, verify=certificates)
     except Exception as error:  # noqa: BLE001 - mistakes in a proxy have no common base class
         socks = "socks" in urlsplit(proxy).scheme.lower()
         install = "Install the package socksio for SOCKS proxies, or set" if socks else "Set"

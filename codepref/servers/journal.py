@@ -9,10 +9,12 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from codepref.errors import MachineError, UserError
+from codepref.servers.answers import finish_word
 from codepref.servers.ledger import Ledger
 from codepref.servers.records import Reply
 
@@ -135,9 +137,14 @@ class Answers:
         self._file = os.open(path, os.O_RDONLY)
 
     def read(self, span: Span) -> Reply:
-        """Return the reply in the line at `span`."""
+        """Return the reply in the line at `span`.
+
+        Journals of earlier versions hold a server's own words for the end of an answer, such as "eos_token".
+        """
         offset, length = span
-        return Reply(**json.loads(os.pread(self._file, length, offset))["a"])
+        reply = Reply(**json.loads(os.pread(self._file, length, offset))["a"])
+        others = [{**one, "finish": finish_word(one.get("finish", "stop"))} for one in reply.others]
+        return replace(reply, finish=finish_word(reply.finish), others=others or ())
 
     def close(self) -> None:
         """Close the file."""

@@ -89,11 +89,18 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of a JSON file. Raises UserError if the file is missing or malformed."""
+    """Return the content of a JSON file.
+
+    Raises UserError if the file is missing, is a folder, may not be read, or is malformed.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder, but a JSON file is needed") from None
+    except PermissionError:
+        raise UserError(f"{path} cannot be read: permission denied") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: the file is not valid JSON ({error})") from None
 
@@ -115,8 +122,10 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
     """
     count = 0
     with atomic_open(path, "wb") as raw, contextlib.ExitStack() as stack:
-        # with mtime=0 the file does not hold the time of writing
-        target = stack.enter_context(gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)) if path.suffix == ".gz" else raw
+        # so the file holds neither the time of writing nor the temporary name
+        target = (
+            stack.enter_context(gzip.GzipFile("", fileobj=raw, mode="wb", mtime=0)) if path.suffix == ".gz" else raw
+        )
         for line in lines:
             target.write(line)
             count += 1

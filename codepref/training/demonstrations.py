@@ -46,12 +46,13 @@ def wanted_only(answers: Examples) -> Examples:
     return Examples(wanted, {**answers.dropped, **reason})
 
 
-def sft_rows(answers: Examples, chat: Chat, *, max_length: int) -> TrainingRows:
+def sft_rows(answers: Examples, chat: Chat, *, max_length: int, section: str = "training") -> TrainingRows:
     """Return the wanted answers as rows for TRL's SFTTrainer, with the columns `prompt` and `completion`.
 
     A row with more than `max_length` tokens in prompt and answer is dropped whole, since a cut answer teaches the model
     not to stop. A row is also dropped if it repeats the tokens of an earlier row, or if `encode_row` finds a fault that
-    does not end with KEPT. The result counts the dropped rows. Raises UserError as `encode_row` and `Faults.counts` do.
+    does not end with KEPT. The result counts the dropped rows. section: the section of the recipe that
+    `max_length` comes from. Raises UserError as `encode_row` and `Faults.counts` do.
     """
     rows: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter(answers.dropped)
@@ -65,7 +66,7 @@ def sft_rows(answers: Examples, chat: Chat, *, max_length: int) -> TrainingRows:
         if faults.add(row.faults, place):
             continue
         if len(row.ids) > max_length:
-            dropped[f"longer than training.max_length = {max_length} tokens"] += 1
+            dropped[f"longer than {section}.max_length = {max_length} tokens"] += 1
         elif tuple(row.ids) in seen:
             dropped["answer left out: it is there already"] += 1
         else:

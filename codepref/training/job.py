@@ -46,10 +46,10 @@ class TrainingJob:
     """Which model is trained, where the result goes, and how.
 
     model: a folder, a hub name, a GGUF file or `starter`. out: the folder of the trained model. settings: the keys of
-    [training]. seed: the seed of every random choice. dtype: the type of the base model's weights when an adapter is
-    trained; training without an adapter uses float32. device: `auto`, or a device of PyTorch such as `cpu` and
-    `cuda:0`. progress: called as steps finish, or None. validation: how the model is validated while it trains, or
-    None.
+    [training] or [sft]. seed: the seed of every random choice. dtype: the type of the base model's weights when an
+    adapter is trained; training without an adapter uses float32. device: `auto`, or a device of PyTorch such as `cpu`
+    and `cuda:0`. progress: called as steps finish, or None. validation: how the model is validated while it trains, or
+    None. section: the section of the recipe that `settings` comes from, which messages name.
     """
 
     model: str
@@ -60,6 +60,7 @@ class TrainingJob:
     device: str = "auto"
     progress: Progress | None = None
     validation: ValidationSettings | None = None
+    section: str = "training"
 
     @property
     def staging(self) -> Path:

@@ -29,11 +29,14 @@ def check_requirements(settings: TrainingSection) -> None:
         raise UserError(f"training.accelerate = {settings.accelerate!r}: no such file")
 
 
-def check_trainable(model: str, settings: TrainingSection) -> None:
-    """Raise UserError when the settings ask for a new adapter and the model is an adapter itself."""
+def check_trainable(model: str, settings: TrainingSection, section: str = "training") -> None:
+    """Raise UserError when the settings ask for a new adapter and the model is an adapter itself.
+
+    section: the section of the recipe that the settings come from.
+    """
     if settings.lora_rank and (Path(resolve_model(model)) / "adapter_config.json").exists():
         raise UserError(
-            f"{model} is an adapter, and a new adapter would be trained without it. Set training.lora_rank = 0, which "
+            f"{model} is an adapter, and a new adapter would be trained without it. Set {section}.lora_rank = 0, which "
             "merges this adapter into its base model and trains all weights, or merge it yourself first."
         )
 
@@ -55,15 +58,15 @@ def check_rows(rows: TrainingRows) -> None:
     raise UserError(f"nothing to train on: {reasons or 'there were no pairs or answers to learn from'}")
 
 
-def check_context(model: Any, rows: TrainingRows, name: str) -> None:
+def check_context(model: Any, rows: TrainingRows, name: str, section: str = "training") -> None:
     """Raise UserError when a row is longer than the context that the model's configuration names.
 
-    name: what the message calls the model.
+    name: what the message calls the model. section: the section of the recipe that the settings come from.
     """
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if context is not None and rows.longest > context:
         raise UserError(
             f"the longest row has {rows.longest:,} tokens, and {name} reads at most {context:,}: set "
-            f"training.max_length = {context}, which leaves out longer rows and counts them. For an online method, "
+            f"{section}.max_length = {context}, which leaves out longer rows and counts them. For an online method, "
             "lower online.max_new_tokens instead."
         )

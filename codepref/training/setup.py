@@ -34,7 +34,7 @@ def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
     settings, device = job.settings, pick_device(job.device)
     micro, processes = settings.micro_batch_size or settings.batch_size, count()
     if micro % processes:
-        key = "training.micro_batch_size" if settings.micro_batch_size else "training.batch_size"
+        key = f"{job.section}.{'micro_batch_size' if settings.micro_batch_size else 'batch_size'}"
         raise UserError(
             f"{processes} processes cannot share {key} = {micro} evenly: set {key} to a multiple of {processes}"
         )

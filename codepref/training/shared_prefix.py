@@ -144,7 +144,13 @@ def _packed(
     ids, real, targets = (tensor.cpu().numpy() for tensor in (input_ids, attention_mask.bool(), labels))
     columns = [np.flatnonzero(row) for row in real]
     if min(map(len, columns)) < 2 or not (targets[:, 1:] != -100).any():
-        return padded(input_ids=input_ids, attention_mask=attention_mask, labels=labels, fused_lm_head=True)
+        return padded(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            labels=labels,
+            num_items_in_batch=num_items_in_batch,
+            fused_lm_head=True,
+        )
     packed = pack([row[kept].tolist() for row, kept in zip(ids, columns, strict=True)])
     scored = _scored_places(packed, columns, targets)
     places, source, target, predicted = (torch.from_numpy(array).to(device) for array in scored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from pathlib import Path
@@ -19,10 +20,30 @@ WHOLE = "whole"
 
 
 def check_out(out: Path) -> None:
-    """Raise UserError if the folder `out` is not empty and holds no MARKER. Raises what `check_target` raises."""
+    """Raise UserError if the folder `out` is not empty and holds no MARKER. Raises what `check_target` raises.
+
+    If a kill of `put_in_place` left no folder `out`, its old content is put back.
+    """
+    if not out.exists():
+        with contextlib.suppress(FileNotFoundError):  # there is no old content, or another process has put it back
+            _old(out).replace(out)
     check_target(out / MARKER)
     if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
         raise UserError(f"{out} has other things in it than a trained model: choose another folder for the model")
+
+
+def put_in_place(staging: Path, out: Path) -> None:
+    """Rename `staging` to `out`. Then remove the old folder `out`, so that a kill loses no model."""
+    old = _old(out)
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.replace(old)
+    staging.replace(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _old(out: Path) -> Path:
+    return out.with_name(f".{out.name}.old")
 
 
 def claim(staging: Path, key: str) -> bool:

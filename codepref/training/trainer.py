@@ -24,7 +24,15 @@ from codepref.training.rows import TrainingRows
 from codepref.training.saving import check_weights, save
 from codepref.training.setup import learning_rate, restore_adapter_dropout
 from codepref.training.shared_prefix import share
-from codepref.training.staging import MARKER, check_out, checkpoint_callback, claim, clear, newest_checkpoint
+from codepref.training.staging import (
+    MARKER,
+    check_out,
+    checkpoint_callback,
+    claim,
+    clear,
+    newest_checkpoint,
+    put_in_place,
+)
 from codepref.training.validation_callback import validation_callback
 from codepref.training.validation_stats import probe_row, warnings
 from codepref.training.validator import Validator
@@ -71,7 +79,7 @@ def run_training(
     """
     import torch
 
-    check_trainable(job.model, job.settings)
+    check_trainable(job.model, job.settings, job.section)
     check_out(job.out)
     check_validation(job)
     tokenizer = load_tokenizer(job.model)
@@ -87,8 +95,9 @@ def run_training(
             training.run(resumed=resumed)
     except torch.OutOfMemoryError as error:
         raise MachineError(
-            "GPU memory ran out during the training: lower training.micro_batch_size or training.max_length, set "
-            "training.gradient_checkpointing = true, or train an adapter (training.lora_rank above 0)"
+            f"GPU memory ran out during the training: lower {job.section}.micro_batch_size or "
+            f"{job.section}.max_length, set {job.section}.gradient_checkpointing = true, or train an adapter "
+            f"({job.section}.lora_rank above 0)"
         ) from error
     except (GateError, UserError):
         # Another try would fail in the same way, so the folder is removed. Each process tries to remove it, since the
@@ -111,7 +120,7 @@ class _Training:
         self.trainer = build(job, rows, tokenizer)
         self.trainer.remove_callback(transformers.PrinterCallback)
         restore_adapter_dropout(self.trainer.model, job.settings)
-        check_context(self.trainer.model, rows, job.model)
+        check_context(self.trainer.model, rows, job.model, job.section)
 
     def prepare(self, first_loss: FirstLoss, reference_columns: tuple[str, ...]) -> None:
         """Share prefixes if wanted, check the first loss, run the reference model if needed, and add the callbacks."""
@@ -160,8 +169,7 @@ def _finish(job: TrainingJob, result: TrainingResult) -> None:
     facts = {"model": job.out.name, "base": public_name(job.model), "seed": job.seed, "processes": count()}
     clear(job.staging)
     write_json(job.staging / MARKER, asdict(result) | facts)
-    shutil.rmtree(job.out, ignore_errors=True)
-    job.staging.replace(job.out)
+    put_in_place(job.staging, job.out)
 
 
 def _resume_key(job: TrainingJob, rows: TrainingRows, key_parts: Sequence[Any]) -> str:

@@ -85,6 +85,8 @@ def test_prompts_do_not_change_without_notice(text: str, digest: str) -> None:
         ("hello", "holds no {prompt}"),
         ("{prompt} {", r"double every other brace"),
         ("{prompt} {other}", r"only {prompt} and {entry_point}"),
+        ("{prompt[a]}", r"only {prompt} and {entry_point}"),
+        ("{prompt} {entry_point[a]}", r"only {prompt} and {entry_point}"),
         ("{prompt} {0}", r"only {prompt} and {entry_point}"),
     ],
 )

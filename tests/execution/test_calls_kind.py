@@ -9,6 +9,8 @@ import pytest
 
 from codepref.errors import UserError
 from codepref.execution.execute import execute
+from codepref.execution.sandbox.kinds.base import PreparedTest
+from codepref.execution.sandbox.kinds.calls import Calls
 from codepref.execution.sandbox.kinds.compare_json import same_value
 from codepref.execution.vacuous import do_nothing_programs
 from codepref.problems import load_problems
@@ -51,6 +53,21 @@ def test_each_call_of_a_method_gets_a_new_instance() -> None:
         "    def add(self, a, b):\n        self.calls += 1\n        return a + b if self.calls == 1 else None\n"
     )
     assert codes(problem(*SUMS, owner="Solution"), program) == ["PPP"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "[", "[]", "{}", '{"function": "f", "expected": 1}', '{"function": "f", "arguments": 1, "expected": 1}',
+        '{"function": "f", "arguments": "[1,", "expected": 1}', '{"function": "f", "arguments": "f.g", "expected": 1}',
+        '{"function": "f", "arguments": [], "expected": 1, "arguments_as": 1}',
+    ],
+)  # fmt: skip
+def test_a_malformed_source_is_a_fault_of_the_test_and_does_not_end_its_process(source: str) -> None:
+    test = PreparedTest(Calls(), source)
+    assert test.kind.names_without_compiling(test) == set()
+    test.compile()
+    assert test.error.startswith("the test does not compile")
 
 
 @pytest.mark.parametrize("owner", ["", "Solution"])

@@ -38,6 +38,17 @@ def kept(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
+def test_a_cache_that_this_user_can_only_read_is_read(tmp_path, monkeypatch):
+    cache = ExpectedCache(tmp_path)
+    cache.write("key", b"body")
+
+    def refuse(path):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert cache.read("key") == b"body"
+
+
 def test_a_second_run_reads_what_the_first_one_kept(tmp_path):
     cache = ExpectedCache(tmp_path / "kept")
     assert codes(cache, task()) == ["PF"]

@@ -22,7 +22,7 @@ from codepref import api
 from codepref.cli.main import main
 from codepref.errors import MachineError, UserError
 from codepref.execution import spool
-from codepref.execution.execute import execute, execute_into
+from codepref.execution.execute import execute, execute_into, read_verdicts
 from codepref.execution.limits import Limits
 from codepref.execution.parts import Parts
 from codepref.records import Problem, Solution, Test
@@ -257,3 +257,10 @@ def resident(top: psutil.Process) -> int:
             status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
             total += 1024 * int(next(line for line in status if line.startswith("VmHWM")).split()[1])
     return total
+
+
+def test_a_file_in_place_of_a_folder_of_verdicts_is_one_message(tmp_path):
+    path = tmp_path / "scored.jsonl"
+    path.write_text("{}\n")
+    with pytest.raises(UserError, match=r"is a file, and verdicts are a folder .* as --pairs"):
+        read_verdicts(path)

@@ -9,7 +9,7 @@ from codepref.cli.parser import build_parser
 from codepref.errors import UserError
 from codepref.execution.artifacts import task_key
 from codepref.execution.engine import Engine
-from codepref.execution.limits import Limits
+from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.execution.tasks import Task
 from codepref.records import Problem, Solution, Test
 
@@ -77,6 +77,12 @@ def test_files_and_keys_of_earlier_versions_are_still_recognised():
         "patience": 20.0,
     }
     assert task_key(Problem("t", "", "f"), TESTS, limits, False) == "b84619dca6197734"
+
+
+def test_a_gold_solution_counts_in_a_key_only_where_its_time_can_decide_a_limit():
+    plain, other = (Problem("t", "", "f", gold=f"f = lambda: {number}") for number in (1, 2))
+    assert task_key(plain, TESTS, Limits(), False) != task_key(other, TESTS, Limits(), False)
+    assert task_key(plain, TESTS, SCORING_LIMITS, False) == task_key(other, TESTS, SCORING_LIMITS, False)
 
 
 def test_a_loop_beside_a_quick_right_solution_is_stopped_early(engine):

@@ -10,6 +10,7 @@ import codepref
 from codepref.exports.ground_truth import ground_truth
 from codepref.problems.calls import call_source
 from codepref.problems.load import problems_from_rows
+from codepref.problems.nodes import NodeForms
 from codepref.problems.stdio import stdio_source
 from codepref.records import Problem, Test
 from codepref.storage.files import read_parquet
@@ -41,6 +42,21 @@ TRUTHS = {
         {"functional": "def check(c):\n    assert c(1) == 2\n\n\ncheck(f)\n"},
     ),
     "a reference": (problem("inputs", "{}"), {}),
+    "the lines in any order": (problem("stdio", '{"input": "", "output": "1\\n2\\n", "order": "lines"}'), {}),
+    "a tolerance": (problem("stdio", stdio_source("1", "2"), stdio_source("1", "0.5", tolerance=0.01)), {}),
+    "a result in any order": (
+        problem("calls", call_source("f", [1], [2, 3], comparison={"order": "all"}, where="")),
+        {},
+    ),
+    "a linked list": (
+        problem("calls", call_source("f", [[1]], 1, forms=NodeForms(("ListNode",)), where="")),
+        {},
+    ),
+    "a method of Solution": (
+        problem("calls", call_source("f", [1], 2, owner="Solution", where="")),
+        {"fn_name": "f", "inputs": ["1"], "outputs": ["2"]},
+    ),
+    "a method of another class": (problem("calls", call_source("f", [1], 2, owner="Counter", where="")), {}),
     "arguments that JSON has not": (problem("calls", call_source("f", [(1, 2)], 3, where="")), {}),
 }
 

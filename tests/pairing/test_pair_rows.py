@@ -238,11 +238,14 @@ def test_wrong_programs_of_a_contest_are_rejected_answers() -> None:
     row = {
         "name": "1_A",
         "description": "Print 1.",
-        "solutions": {"language": [2, 3], "solution": ["int main;", "print(1)\n"]},
+        "solutions": {"language": [2, 3, 3], "solution": ["int main;", "print(1)\n", " \n"]},
         "incorrect_solutions": {"language": [3], "solution": ["print(2)"]},
     }
-    with pytest.warns(LeftOutWarning, match="1 left out: the program is not in Python 3"):
+    with pytest.warns(LeftOutWarning) as noted:
         (pair,) = pairs_from_rows([row])
+    counted = " ".join(str(one.message) for one in noted)
+    assert "1 left out: the program is not in Python 3" in counted
+    assert "1 left out: the program is blank" in counted
     assert pair.task_id == "1_A"
     assert pair.chosen[0]["content"] == "```python\nprint(1)\n```"
     assert pair.rejected[0]["content"] == "```python\nprint(2)\n```"

@@ -77,9 +77,11 @@ def test_the_stage_stands_where_its_verdicts_are() -> None:
         (["choice.min_pass_rate=0.1", "sampling.tests=2", "pairing.rule=dstc"], "needs true tests"),
         (["choice.where=['difficulty=easy']"], "the starter's problems have no columns"),
         (["problems.train=x.jsonl", "choice.where=['difficulty>easy']"], "needs a number or a date"),
+        (["pairing.source=p.jsonl", "choice.where=['difficulty=easy']"], "leave out choice.where"),
     ],
 )
 def test_a_choice_that_cannot_be_made_is_a_mistake_of_the_recipe(overrides: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         recipe(*overrides)
     assert inconsistencies(recipe()) == []
+    assert inconsistencies(recipe("problems.train=starter-like.jsonl", "choice.where=['difficulty=easy']")) == []

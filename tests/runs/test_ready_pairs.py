@@ -7,6 +7,7 @@ import pytest
 
 from codepref import run
 from codepref.errors import UserError
+from codepref.hub.card_text import data_body
 from codepref.problems.load import load_problems
 
 RECIPE = """
@@ -38,7 +39,8 @@ def recipe(folder: Path, more: str = "") -> Path:
 
 
 def test_a_run_on_ready_pairs_trains_and_measures(tmp_path: Path) -> None:
-    summary = run(recipe(tmp_path), tmp_path / "out", overrides=["problems.contamination=keep"])
+    missing = f"problems.train={tmp_path / 'no_such_file.jsonl'}"  # ready pairs need no training problems
+    summary = run(recipe(tmp_path), tmp_path / "out", overrides=["problems.contamination=keep", missing])
     assert [stage["name"] for stage in summary["stages"]] == [
         "problems",
         "pair",
@@ -48,14 +50,18 @@ def test_a_run_on_ready_pairs_trains_and_measures(tmp_path: Path) -> None:
         "evaluate-aligned",
     ]
     assert summary["pairs"]["count"] == 5
+    assert "training problems" not in [step["what"] for step in summary["funnel"]]
+    card = data_body(summary, "me/pairs", "starter")
+    assert "5 preference pairs of 5 prompts, read from `pairs.jsonl`." in card
+    assert "chosen by the pairing rule" not in card
     assert summary["training"]["pairs"] == 5
     assert summary["comparison"]
     assert (tmp_path / "out" / "report.html").exists()
 
 
 def test_keys_without_an_effect_are_refused(tmp_path: Path) -> None:
-    changes = ["sampling.tests=4", "training.rounds=2", "pairing.rule='dstc'"]
+    changes = ["sampling.tests=4", "training.rounds=2", "pairing.rule='dstc'", "model.base_url='http://h/v1'"]
     with pytest.raises(UserError) as caught:
         run(recipe(tmp_path), tmp_path / "out", overrides=changes)
     named = [line.rpartition("leave out ")[2] for line in caught.value.problems if "ready pairs" in line]
-    assert named == ["sampling.tests", "pairing.rule", "training.rounds"]
+    assert named == ["sampling.tests", "pairing.rule", "training.rounds", "model.base_url"]

@@ -74,6 +74,20 @@ TOKENS = {
         ("<|im_start|>", PEAK, f"{fenced(FUNCTION)}<|im_end|>\nTOKENuser\n{fenced(DRAFT)}", FUNCTION),
         ("<|file_sep|>", SPREAD, f"{PROGRAM}TOKENimport os\nprint(os.name, input())\n", PROGRAM),
         ("<s>", SPREAD, f"TOKEN{PROGRAM}", PROGRAM),
+        ("[END_OF_TEXT]", GAPS, f"{BODY}TOKEN", GAPS_CONTINUED),
+        ("[EOS]", GAPS, f"{BODY.rstrip()}TOKEN", GAPS_CONTINUED),
+        ("[|endofturn|]", GAPS, f"{BODY}TOKEN", GAPS_CONTINUED),
+        ("[|assistant|]", PEAK, f"TOKEN{FUNCTION}", FUNCTION),
+        ("<seed:eos>", GAPS, f"{BODY.rstrip()}TOKEN", GAPS_CONTINUED),
+        ("<eoa>", SPREAD, f"{PROGRAM}TOKEN", PROGRAM),
+        ("[e~[", GAPS, f"{BODY.rstrip()}TOKEN", GAPS_CONTINUED),
+        ("<turn|>", GAPS, f"{BODY.rstrip()}TOKEN", GAPS_CONTINUED),
+        ("[unused10]", GAPS, f"{BODY}TOKEN", GAPS_CONTINUED),
+        ("[unused17]", PEAK, f"[unused16]{fenced(DRAFT)}TOKEN{fenced(FUNCTION)}[unused10]", FUNCTION),
+        ("<extra_id_1>", PEAK, f"{FUNCTION}TOKEN", FUNCTION),
+        ("<reserved_107>", PEAK, f"{FUNCTION.rstrip()}TOKEN", FUNCTION),
+        ("<fim_middle>", GAPS, f"{BODY}TOKEN", GAPS_CONTINUED),
+        ("<file_sep>", SPREAD, f"{PROGRAM}TOKENimport os\nprint(os.name, input())\n", PROGRAM),
     ]
 }
 MARKS = {

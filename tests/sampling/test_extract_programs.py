@@ -201,6 +201,26 @@ def test_an_answer_with_only_the_body_continues_a_code_prompt(raw: str) -> None:
     assert names["total"]([1, 2]) == 6  # type: ignore[operator]
 
 
+@pytest.mark.parametrize(
+    "token",
+    [
+        "<|im_end|>", "</s>", "<end_of_turn>", "<｜end▁of▁sentence｜>", "[END_OF_TEXT]", "[EOS]", "[|endofturn|]",
+        "<eoa>", "<seed:eos>", "[e~[", "<turn|>", "[unused10]", "<extra_id_1>", "<reserved_107>",
+        "<fim_middle>", "<file_sep>",
+    ],
+)  # fmt: skip
+def test_an_end_token_behind_a_raw_completion_is_left_out(token: str) -> None:
+    completion = "    return sum(xs) * K"
+    assert program_from_completion(completion + token, TOTAL) == TOTAL.prompt + completion
+    assert program_from_completion(f"{completion}\n{token}", TOTAL).rstrip() == TOTAL.prompt + completion
+
+
+def test_code_that_looks_like_an_end_token_is_kept() -> None:
+    text = "    ends = ['[END_OF_TEXT]', '<turn|>']\n    EOS = 1\n    return ends[K] <eoa> xs[EOS]"
+    assert program_from_completion(text, TOTAL) == TOTAL.prompt + text
+    assert program_from_completion("    return xs[N]", TOTAL) == TOTAL.prompt + "    return xs[N]"
+
+
 def test_a_raw_completion_is_not_repaired() -> None:
     assert program_from_completion("    return (", TOTAL) == TOTAL.prompt + "    return ("
 

@@ -29,6 +29,22 @@ def test_a_model_without_system_role_answers_and_the_user_learns_where_the_princ
     ]
 
 
+def test_a_changed_model_in_the_same_folder_answers_again(tmp_path: Path) -> None:
+    out, answers = tmp_path / "r.jsonl", []
+    for text in ("def one(): return 1", "def one(): return 11"):
+        folder = make_model(tmp_path / "model", FAMILIES["gemma"], says=text)
+        respond(ASKED[:1], [Member(name="here", model=folder)], out, settings=SETTINGS, device="cpu")
+        answers += [row["responses"][0]["response"] for _, row in read_jsonl(out)]
+    assert answers == ["def one(): return 1", "def one(): return 11"]
+
+
+def test_a_prompt_that_is_too_long_is_named_by_its_text(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "model", FAMILIES["gemma"], says="def one(): return 1")
+    long = Instruction("i/3", "Return one. " * 250, "readability")
+    with pytest.raises(UserError, match=r"the prompt of '.*Return one\..*' has \d+ tokens"):
+        respond([long], [Member(name="here", model=folder)], tmp_path / "r.jsonl", settings=SETTINGS, device="cpu")
+
+
 def test_a_refusal_names_the_model_and_the_instruction(tmp_path: Path) -> None:
     words = "{% if 'Return one' in messages[0].content %}{{ raise_exception('no words for numbers') }}{% endif %}"
     template = GEMMA.replace(ALTERNATE, words)

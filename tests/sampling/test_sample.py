@@ -3,6 +3,7 @@
 import io
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,18 @@ def test_another_seed_or_temperature_uses_no_answer_of_an_interrupted_call(tmp_p
         engine = Counting()
         sample(PROBLEMS, engine, n=2, seed=seed, decoding=decoding, out=out)
         assert len(engine.asked) == 10
+
+
+def test_programs_are_extracted_again_if_the_problem_says_otherwise_what_a_program_is(tmp_path: Path) -> None:
+    first = Problem("t", "Write it.", "f", preamble="import math\n")
+    engine, out = Counting(), tmp_path / "out.jsonl"
+    sample_to_file([first], engine, out, n=1)
+    sample_to_file([replace(first)], engine, out, n=1)
+    assert len(engine.asked) == 1
+    for changed in (replace(first, entry_point="g"), replace(first, style="complete"), replace(first, preamble="")):
+        before = len(engine.asked)
+        sample_to_file([changed], engine, out, n=1, template="{prompt}")
+        assert len(engine.asked) == before + 1
 
 
 def test_the_rest_of_a_line_that_a_crash_left_is_asked_again(tmp_path: Path) -> None:

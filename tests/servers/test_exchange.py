@@ -1,5 +1,6 @@
 """Calls to a server that fails in many ways: retries, counts, the journal, the budget and error messages."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from codepref.config.endpoint import Endpoint
 from codepref.errors import GateError, InfrastructureError, UserError
 from codepref.servers.exchange import Exchange
-from codepref.servers.journal import JOURNAL, read_journal
+from codepref.servers.journal import JOURNAL, Answers, read_journal
 from codepref.servers.records import Request, RequestResult
 
 Serve = Callable[..., Any]
@@ -112,6 +113,17 @@ def test_a_half_written_line_is_removed_and_the_run_continues(serve: Serve, tmp_
     assert len(results) == 5
     assert exchange.ledger.accounts["writer"].answered == 5
     assert server.counts()["answered"] == 5
+
+
+def test_an_older_journal_holds_the_server_s_own_word_for_the_end(tmp_path: Path) -> None:
+    words = {"eos_token": "stop", "FINISH_REASON_MAX_TOKENS": "length", "stop": "stop", "paused": "paused"}
+    reply = {"text": "x", "tokens_in": 1, "tokens_out": 1, "estimated": False}
+    lines = [{"k": word, "e": "w", "s": 0.0, "c": 0.0, "a": {**reply, "finish": word}} for word in words]
+    (tmp_path / JOURNAL).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    _, spans = read_journal(tmp_path / JOURNAL)
+    answers = Answers(tmp_path / JOURNAL)
+    assert {word: answers.read(spans[word]).finish for word in words} == words
+    answers.close()
 
 
 def test_a_file_that_is_not_a_journal_is_not_overwritten(serve: Serve, tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def test_a_calibration_writes_figures_about_the_judge(
     assert figures["same rating in reversed order"] == 1.0
     assert figures["same rating when asked again"] == 1.0
     assert figures["gain of the earlier place"] == 0.0
+    assert (document["missing"], document["refused"]) == ({}, {})
     assert "agreement with execution: no data" in document["notes"]
     assert server.counts()["events"]["judge"]["answered"] == 3 * INSTRUCTIONS
     assert "left out: own model's gain" in capsys.readouterr().out
@@ -130,6 +131,8 @@ def test_a_benchmark_is_graded_and_two_models_are_compared(
         assert [row["response"] for row in table] == texts
         assert all(row["rating"] in ("N/A", str(quality(row["response"]))) for row in table)
         assert table[3]["reference"] == "ref, quality=3"
+        summary = json.loads((tmp_path / name / "summary.json").read_text())
+        assert (summary["missing"], summary["refused"]) == ({}, {})
     out = str(tmp_path / "difference.json")
     assert main(["compare", str(tmp_path / "writer-a"), str(tmp_path / "writer-b"), "--out", out]) == 0
     assert "mean of preferences:" in capsys.readouterr().out

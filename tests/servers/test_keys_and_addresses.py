@@ -1,5 +1,7 @@
 """Tests of keys, addresses and proxies in the forms in which people write them."""
 
+from pathlib import Path
+
 import pytest
 
 from codepref.config.address import address_mistake, has_version, hidden_login, is_this_machine, split_address
@@ -81,6 +83,26 @@ def test_logins_and_queries_of_addresses_are_not_shown() -> None:
     assert "secret" not in address_mistake("https://me:secret@h:port/v1")
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("http://user:p@ss@host/v1", "http://host/v1"),
+        ("http://user:p@s/s@host:8000/v1", "http://host:8000/v1"),
+        ("http://user:p/ss@host/v1", "http://host/v1"),
+        ("http://user:p?s#s@host/v1?key=secret", "http://host/v1"),
+        ("http://user:p ss@host/v1", "http://host/v1"),
+        ("http://key@host/v1", "http://host/v1"),
+        ("user:p@ss@host/v1", "host/v1"),
+        ("https://host:8443/accounts/@team/v1", "https://host:8443/accounts/@team/v1"),
+        ("https://host/accounts/@team/v1", "https://host/accounts/@team/v1"),
+        ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
+        ("http://me:secret@[::1]:8000/v1", "http://[::1]:8000/v1"),
+    ],
+)
+def test_a_password_without_escapes_is_hidden_whole(written: str, shown: str) -> None:
+    assert hidden_login(written) == shown
+
+
 def test_versions_and_this_machine_are_recognised() -> None:
     assert has_version("http://h/api/v1/")
     assert has_version("http://h/v1beta")
@@ -120,3 +142,13 @@ def test_a_proxy_that_cannot_be_used_is_one_message_without_its_login(
     with pytest.raises(ConnectionMistake, match=r"proxy .* cannot be used") as error:
         http_client("https://h/v1", 1.0)
     assert "secret" not in str(error.value)
+
+
+def test_a_certificate_that_cannot_be_used_is_not_called_a_mistake_of_the_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    for proxies in ({}, {"ALL_PROXY": "http://10.0.0.1:3128"}):
+        set_proxies(monkeypatch, **proxies)
+        with pytest.raises(ConnectionMistake, match="SSL_CERT_FILE or SSL_CERT_DIR cannot be used"):
+            http_client("https://h/v1", 1.0)

@@ -81,6 +81,18 @@ def test_the_message_about_a_malformed_line_names_it(tmp_path: Path, content: by
         list(read_jsonl(path))
 
 
+def test_equal_rows_give_equal_compressed_bytes(tmp_path: Path) -> None:
+    for name in ("one.jsonl.gz", "two.jsonl.gz"):
+        write_jsonl(tmp_path / name, [{"a": 1}])
+    assert (tmp_path / "one.jsonl.gz").read_bytes() == (tmp_path / "two.jsonl.gz").read_bytes()
+    assert b"jsonl" not in (tmp_path / "one.jsonl.gz").read_bytes()
+
+
+def test_a_folder_in_place_of_a_json_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder, but a JSON file is needed"):
+        read_json(tmp_path)
+
+
 def test_a_truncated_gzip_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"a": 1}\n' * 1000)[:-20])

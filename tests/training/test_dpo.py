@@ -169,7 +169,7 @@ def test_a_model_whose_loss_is_nan_fails_the_check_of_the_reference(
 
 
 def test_a_training_that_diverges_writes_no_model(tmp_path: Path) -> None:
-    with pytest.raises(GateError, match=r"Lower training\.learning_rate"):
+    with pytest.raises(GateError, match=r"Lower the learning rate"):
         training_curve([{"loss": 0.7, "step": 1}, {"loss": float("nan"), "step": 2}])
     with pytest.raises(GateError, match="diverged"):
         train_on(pairs(), "starter", tmp_path / "model", replace(SETTINGS, learning_rate=1e30, epochs=3.0))

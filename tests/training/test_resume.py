@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from codepref.training.staging import claim, newest_checkpoint
+from codepref.training.staging import check_out, claim, newest_checkpoint, put_in_place
 
 SCRIPT = Path(__file__).with_name("training_script.py")
 EVERY_STEP = "0.000001"
@@ -63,6 +63,32 @@ def test_a_training_does_not_resume_from_another_trainings_checkpoint(tmp_path: 
     assert newest_checkpoint(staging) == staging / "checkpoint-7"
     assert not claim(staging, "another")
     assert newest_checkpoint(staging) is None
+
+
+def test_a_kill_between_the_two_renames_loses_neither_the_old_nor_the_new_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, staging = tmp_path / "model", tmp_path / ".model.partial"
+    for folder, text in ((out, "old"), (staging, "new")):
+        folder.mkdir()
+        (folder / "training.json").write_text(text)
+    rename = Path.replace
+
+    def killed(path: Path, target: Path) -> Path:
+        if path == staging:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        put_in_place(staging, out)
+    assert (staging / "training.json").read_text() == "new"
+    monkeypatch.undo()
+    check_out(out)
+    assert (out / "training.json").read_text() == "old"
+    put_in_place(staging, out)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert (out / "training.json").read_text() == "new"
 
 
 def test_an_incomplete_checkpoint_is_removed(tmp_path: Path) -> None:

@@ -15,7 +15,10 @@ from codepref.records import Pair
 from codepref.sampling.engines import Ask, Decoding, open_engine
 from codepref.starter import load_problems
 from codepref.training.demonstrations import examples_from_rows, sft_rows
+from codepref.training.job import TrainingJob
 from codepref.training.methods import load_method
+from codepref.training.requirements import check_trainable
+from codepref.training.train import train
 
 PROMPT = "Write the Python function {}"
 SETTINGS: dict[str, Any] = {"method": "sft", "batch_size": 8, "max_length": 384, "device": "cpu"}
@@ -95,6 +98,18 @@ def test_long_answers_and_repeated_answers_are_left_out_and_counted() -> None:
         "longer than training.max_length = 8 tokens": 1,
     }
     assert fitted.longest == len("_ask_ok.")
+
+
+def test_messages_of_the_stage_sft_name_its_own_section(tmp_path: Path) -> None:
+    data = examples_from_rows(("here", row) for row in rows(4))
+    job = TrainingJob("starter", tmp_path / "model", TrainingSection("sft", max_length=8), section="sft", device="cpu")
+    with pytest.raises(UserError, match=r"nothing to train on: 4 longer than sft\.max_length = 8 tokens"):
+        train(job, data)
+    (tmp_path / "adapter").mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (tmp_path / "adapter" / name).write_text("{}")
+    with pytest.raises(UserError, match=r"Set sft\.lora_rank = 0"):
+        check_trainable(str(tmp_path / "adapter"), TrainingSection(lora_rank=4), "sft")
 
 
 def test_each_form_of_demonstrations_is_read_and_others_are_refused() -> None:

@@ -64,6 +64,19 @@ def test_log_probabilities_metrics_and_gradients_equal_those_of_the_padded_batch
         assert torch.allclose(one.grad, other.grad, atol=1e-5), name
 
 
+def test_the_loss_is_divided_by_the_tokens_of_the_whole_step_also_without_packing() -> None:
+    plain, shared = small(), small()
+    share_prefixes(shared)
+    short = {
+        "input_ids": torch.tensor([[3, 4, 5], [6, 0, 0]]),
+        "attention_mask": torch.tensor([[1, 1, 1], [1, 0, 0]]),
+        "labels": torch.tensor([[-100, 4, 5], [-100, -100, -100]]),
+    }
+    for inputs in (batch(), short):
+        losses = [model(**inputs, num_items_in_batch=40, fused_lm_head=True).loss for model in (plain, shared)]
+        assert torch.allclose(losses[0], losses[1], atol=1e-6)
+
+
 def test_the_backbone_computes_fewer_tokens() -> None:
     model = small()
     share_prefixes(model)

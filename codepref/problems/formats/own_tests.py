@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from codepref.errors import UserError
-from codepref.problems.fields import Row, depends_on_solution
-from codepref.problems.kinds import KINDS, check_together, kind_of
+from codepref.problems.fields import Row
+from codepref.problems.kinds import KINDS, check_together
 from codepref.problems.test_text import read_test_text
 from codepref.records import Test
 
@@ -26,25 +26,6 @@ def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
     tests = tuple(_test(entry, task_id, place, where) for place, entry in enumerate(entries))
     check_together(tests, where)
     return tests
-
-
-def check_dependence(tests: Sequence[Test], entry_point: str, helpers: str, where: str) -> None:
-    """Raise UserError if `depends_on_solution` is False for a test in Python.
-
-    Such a test usually has the same result for all solutions. By default, execution leaves it out.
-    """
-    for place, test in independent_tests(tests, entry_point, helpers):
-        raise UserError(
-            f"{where}: test {place} does not depend on the solution. It names neither {entry_point} nor anything "
-            f"else that a solution may define. Remove or correct the test {test.source[:80]!r}"
-        )
-
-
-def independent_tests(tests: Sequence[Test], entry_point: str, helpers: str) -> Iterator[tuple[int, Test]]:
-    """Yield the position and the record of each test in Python that does not depend on the solution."""
-    for place, test in enumerate(tests):
-        if kind_of(test).python and not depends_on_solution(test.source, entry_point, helpers):
-            yield place, test
 
 
 def _test(entry: Any, task_id: str, place: int, where: str) -> Test:

@@ -26,6 +26,7 @@ def stage_sft(work: Work) -> Result:
     Round 1 trains on from this model. Later rounds do so if `training.round_start` is "base".
     """
     job = _job(work, "sft", work.recipe.model.path, work.out / "sft", work.recipe.sft.training())
+    job = replace(job, section="sft")
     return asdict(train(job, _demonstrations(work))) | {"model": "sft"}
 
 

@@ -23,7 +23,7 @@ def train_sft(job: TrainingJob, examples: Examples) -> TrainingResult:
     from codepref.training.trainer import run_training
 
     def rows(chat: Chat) -> TrainingRows:
-        return sft_rows(examples, chat, max_length=job.settings.max_length)
+        return sft_rows(examples, chat, max_length=job.settings.max_length, section=job.section)
 
     return run_training(job, rows=rows, build=build_trainer, first_loss=first_loss)
 

@@ -53,6 +53,19 @@ class Runner(Protocol):
         """Return the code of a test that ended with `error`. shared: whether test and solution run in one process."""
 
 
+MALFORMED = (
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
+"""What compiling a malformed source can raise. The source is Python or JSON, and JSON can hold Python literals."""
+
+
 class PreparedTest:
     """One test of a task, and what compiling it shows.
 
@@ -111,7 +124,7 @@ class PreparedTest:
             return
         try:
             self.kind.compile(self)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+        except MALFORMED as error:
             self.error = f"the test does not compile ({type(error).__name__}: {error})"
 
 

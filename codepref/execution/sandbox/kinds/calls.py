@@ -14,7 +14,7 @@ from ..wire.decoder import Decoder
 from ..wire.encoder import encoded
 from ..wire.plain_data import U32
 from ..wire.proxies import RemoteCallable
-from .base import FAILED, LONG_SLACK, PASSED, SHORT_SLACK, Kind, PreparedTest, Runner
+from .base import FAILED, LONG_SLACK, MALFORMED, PASSED, SHORT_SLACK, Kind, PreparedTest, Runner
 from .compare import FLOAT_ATOL
 from .compare_json import same_value
 from .compare_unordered import same_items
@@ -67,25 +67,26 @@ class Calls(Kind):
     """Tests of one call. A test passes if the call returns the expected result within the limits."""
 
     def compile(self, test: PreparedTest) -> None:
-        """Read the source. Raises ValueError, KeyError or another error for a malformed source."""
+        """Read the source. Raises an error of MALFORMED for a malformed source."""
         fields = json.loads(test.source)
         test.expected = fields["expected"], bool(fields.get("wrapped"))
         arguments = fields["arguments"]
         if isinstance(arguments, str):
             arguments = ast.literal_eval(arguments)
         owner, function = fields.get("class") or "", fields["function"]
-        call = test.plain = Call(owner or function, function if owner else "", list(arguments))
+        call = Call(owner or function, function if owner else "", list(arguments))
         call.order, call.tolerance = fields.get("order") or "", float(fields.get("tolerance") or FLOAT_ATOL)
         forms = [form or "" for form in (*fields.get("arguments_as", ()), fields.get("result_as"))]
         call.forms = ",".join(forms) if any(forms) else ""
         test.names = {owner or function, function, CLASS}
         test.stateless = True
+        test.plain = call  # last, since a test with a plain call counts as compiled
 
     def names_without_compiling(self, test: PreparedTest) -> set[str]:
         """Return the names of the function and the class, and CLASS. Return an empty set if the source is not JSON."""
         try:
             self.compile(test)
-        except (ValueError, KeyError, TypeError, RecursionError, MemoryError):
+        except MALFORMED:
             return set()
         return test.names
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _socket
 import os
-import select
 import time
 from collections.abc import Callable
 from struct import Struct
@@ -143,10 +142,6 @@ class Zygote:
             return frames.receive(self._control.fileno())
         except (frames.Closed, OSError) as error:
             raise ZygoteLost(str(error) or "gone") from None
-
-    def answered(self, timeout: float) -> bool:
-        """Return whether an answer arrives within `timeout` seconds."""
-        return bool(select.select([self._control], [], [], max(timeout, 0.0))[0])
 
     def fork(self, descriptors: tuple[int, ...], payload: bytes = b"") -> int:
         """Fork a child that gets `descriptors`, and return its pid."""
