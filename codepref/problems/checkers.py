@@ -9,10 +9,10 @@ Some problems with several right answers have such a program. `Test.source` is a
 | `checker` | a Python program; its arguments name files with the input, the right output and the solution's output |
 
 An output is wrong if the checker raises an exception or ends with a status other than 0. If the checker prints
-something, the last line decides: the output is right if one call prints this line alone, and the line is "1", "100",
-"yes", "ok", "true", "correct", "accepted", "AC", "pass" or the like. If the checker prints nothing, the output is right
-if the text of the checker holds no `print(` and no `stdout`, or if it holds a `raise`, an `assert` or an exit with a
-status other than 0.
+something, the last line decides: the output is right if the line is "1", "100", "yes", "ok", "true", "correct",
+"accepted", "AC", "pass" or the like, and one call of `print` or `write` wrote this line and nothing else. If the
+checker prints nothing, the output is right if the text of the checker holds no `print(` and no `stdout`, or if it holds
+a `raise`, an `assert` or an exit with a status other than 0.
 """
 
 from __future__ import annotations

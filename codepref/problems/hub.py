@@ -6,6 +6,7 @@ In this folder, only this module imports `datasets` or `huggingface_hub`.
 from __future__ import annotations
 
 import errno
+import gzip
 import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
@@ -128,7 +129,8 @@ def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     are versions, as those of BigCodeBench are (v0.1.0_hf, v0.1.1, ...), it reads the newest. Otherwise it reads the
     only split. "@revision" at the end chooses a revision, such as "@refs/pr/5". Raises UserError for an unknown name,
     config or split, for most data sets that cannot be loaded, such as scripts, and if a split must be chosen. Raises
-    MachineError if the hub cannot be reached, a file cannot be read or written, or the package `datasets` is missing.
+    MachineError if the hub cannot be reached, if the system cannot read or write a file, for example because the disk
+    is full, and if the package `datasets` is missing.
     Other exceptions of `datasets` pass through.
     """
     whole, _, revision = source.partition("@")
@@ -161,6 +163,8 @@ def _load(name: str, config: str, revision: str = "") -> dict[str, Any]:
     except datasets.exceptions.DatasetNotFoundError as error:
         raise UserError(f"{name}: the data set is not on the hub, or it is not public ({_first_line(error)})") from None
     except (datasets.exceptions.DatasetsError, ValueError) as error:
+        if cause := _os_error_behind(error):
+            _refuse_os_error(name, cause)
         raise UserError(f"{name}: the data set cannot be loaded ({_first_line(error)})") from None
     except RuntimeError as error:
         if "script" not in str(error):
@@ -171,6 +175,23 @@ def _load(name: str, config: str, revision: str = "") -> dict[str, Any]:
         ) from None
     except OSError as error:
         _refuse_os_error(name, error)
+
+
+def _os_error_behind(error: BaseException) -> OSError | None:
+    """Return the first OSError among the causes of an error, such as a full disk or a broken connection, or None.
+
+    An OSError about the content of a file does not count: BadGzipFile, and an OSError of no subclass without `errno`,
+    which pyarrow raises for a damaged Parquet file.
+    """
+    seen = {id(error)}
+    cause = error.__cause__
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        about_content = isinstance(cause, gzip.BadGzipFile) or (type(cause) is OSError and cause.errno is None)
+        if isinstance(cause, OSError) and not about_content:
+            return cause
+        cause = cause.__cause__
+    return None
 
 
 def _first_line(error: Exception) -> str:

@@ -20,7 +20,7 @@ from codepref.errors import UserError
 from codepref.records import Problem
 from codepref.sampling.asks import Asks
 from codepref.sampling.engines import Answer, Decoding, Engine, as_engine, open_engine
-from codepref.sampling.engines.base import BatchEngine, Preparable, Summarising
+from codepref.sampling.engines.base import BatchEngine, DecodingAware, Preparable, Summarising
 from codepref.sampling.prompts import extraction_parts, request_messages
 from codepref.sampling.spool import Spool
 from codepref.servers.artifacts import calls_folder, summary_file
@@ -157,6 +157,8 @@ class _Call:
         shown = _Shown(progress, self.n * len(self.problems) - len(missing), self.n * len(self.problems))
         if isinstance(self.engine, Preparable):
             self.engine.prepare(batch_size=self.batch_size, folder=folder, on_tokens=shown.tokens)
+        if isinstance(self.engine, DecodingAware):
+            self.engine.take_decoding(self.decoding)
         if not missing:
             return
         asks = Asks(self.problems, self.engine, kind=self.kind, n=self.n, template=self.template, missing=missing)

@@ -59,7 +59,7 @@ def check_complete(
     """Raise InfrastructureError if answers are missing that another run of the command may get, or if none arrived.
 
     missing: the number of missing answers by reason. refused: the part of `missing` that servers refuse for good, for
-    example because prompts are held back or too long. answered: the number of answers that arrived.
+    example because a prompt breaks the server's rules or is too long. answered: the number of answers that arrived.
     If servers refuse all missing answers for good and other answers arrived, `log` gets one message.
     If no answer is missing, nothing happens.
     """

@@ -228,7 +228,10 @@ def _words(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _inner(text: str) -> Any:
-    """Return the list or object that a text holds as JSON, such as an error of another server, or else None."""
+    """Return the list or object that a text holds as JSON. Return None if the text holds neither, or an empty one.
+
+    A server sends such a text, for example, when it passes on the error of a server behind it.
+    """
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:

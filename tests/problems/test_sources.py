@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import datasets
 import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -145,6 +148,27 @@ def test_a_hub_that_cannot_be_reached_is_the_machines_error(
         load_problems("lab/contests/data/none.jsonl")
     with pytest.raises(UserError, match=r"must not contain \.\."):
         load_problems("lab/contests/../x.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("cause", "error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), MachineError, "cannot be kept on disk"),
+        (ConnectionResetError("the connection broke"), MachineError, "cannot be fetched from the hub"),
+        (OSError("Couldn't deserialize thrift"), UserError, "cannot be loaded"),
+        (gzip.BadGzipFile("Not a gzipped file"), UserError, "cannot be loaded"),
+        (TypeError("a column changes its type"), UserError, "cannot be loaded"),
+    ],
+)
+def test_an_error_while_a_data_set_is_made_is_the_machines_if_the_disk_or_the_network_caused_it(
+    monkeypatch: pytest.MonkeyPatch, cause: Exception, error: type[Exception], message: str
+) -> None:
+    def load(*arguments: Any, **options: Any) -> None:
+        raise datasets.exceptions.DatasetGenerationError("An error occurred") from cause
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    with pytest.raises(error, match=message):
+        load_problems("lab/made")
 
 
 def test_a_missing_file_in_an_existing_folder_is_no_file_on_the_hub(

@@ -129,6 +129,26 @@ def test_greedy_answers_send_no_seed_and_sampled_answers_send_different_ones(
     assert summary_of(tmp_path / "s.jsonl")["reproducible"] is False
 
 
+def test_the_summary_of_greedy_answers_is_right_if_all_of_them_arrived_in_an_interrupted_call(
+    serve_model: ServeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any) -> int:
+        raise KeyboardInterrupt
+
+    def call() -> None:
+        codepref.sample(problems(2), "writer", n=1, temperature=0.0, out=tmp_path / "g.jsonl", base_url=server.url)
+
+    server = serve_model()
+    with monkeypatch.context() as patch:
+        patch.setattr("codepref.sampling.sample.write_lines", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            call()
+    asked = server.counts()["given"]
+    call()
+    assert server.counts()["given"] == asked
+    assert summary_of(tmp_path / "g.jsonl")["seed"] == "no seed: greedy answers need none"
+
+
 def test_no_seed_is_sent_where_the_server_must_not_get_one(serve_model: ServeModel, tmp_path: Path) -> None:
     server = serve_model("--keep-calls")
     settings = ModelServer((server.url,), send_seed="no")

@@ -76,7 +76,10 @@ def refuse_unusable(statement: str, where: str) -> None:
 
 
 def kept(row: Row, name: str, columns: Iterable[str]) -> dict[str, Any]:
-    """Return the `meta` of a problem: the format's name, and those of the columns that hold something."""
+    """Return the `meta` of a problem: the format's name as `format`, and the value of each column that holds something.
+
+    A column of `columns` that the row lacks, or that holds None or an empty text, list or dict, is left out.
+    """
     return {"format": name, **{key: row[key] for key in columns if row.get(key) not in (None, "", [], {})}}
 
 

@@ -127,6 +127,15 @@ class Preparable(Protocol):
 
 
 @runtime_checkable
+class DecodingAware(Protocol):
+    """An engine whose summary depends on the decoding, also if no answer is missing and `answers` is not called."""
+
+    def take_decoding(self, decoding: Decoding) -> None:
+        """Take the decoding of a call of the sampler."""
+        ...
+
+
+@runtime_checkable
 class Summarising(Protocol):
     """An engine that states facts about its answers, such as their costs."""
 

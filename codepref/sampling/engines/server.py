@@ -68,13 +68,17 @@ class ServerEngine:
         """
         self._folder, self._on_tokens = folder, on_tokens
 
+    def take_decoding(self, decoding: Decoding) -> None:
+        """Note whether the answers are greedy, for `summary`."""
+        self._greedy = decoding.temperature == 0
+
     def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
         """Yield (place in `asks`, answer) as answers arrive. The server is not asked for answers in the journal.
 
         A request that the server refuses for good, for example because of its prompt, gives answers with `refusal`.
         Raises the errors of `Exchange`, and InfrastructureError if answers are missing after all attempts.
         """
-        self._greedy = decoding.temperature == 0
+        self.take_decoding(decoding)
         missing: Counter[str] = Counter()
         with ExitStack() as stack:
             folder = self._folder or Path(stack.enter_context(TemporaryDirectory(prefix="codepref-")))
@@ -110,9 +114,9 @@ class ServerEngine:
             self._exchange.interrupt()
 
     def summary(self) -> dict[str, Any]:
-        """Return facts about the answers: the servers, how seeds were sent, and the costs of all runs with the journal.
+        """Return facts about the answers: the servers, how seeds were sent, and the costs.
 
-        The facts are complete after the last answer.
+        The costs are those of all runs that used the same journal. The facts are complete after the last answer.
         """
         if not self.ledger.accounts and self._folder:  # all answers were there before this process
             self.ledger, _ = read_journal(self._folder / JOURNAL)
