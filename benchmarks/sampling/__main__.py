@@ -1,9 +1,10 @@
-"""Measures answers and tokens a second of engines on the same requests. All engines except vLLM take turns.
+"""Measures answers and tokens a second of engines on the same requests. The engines take turns.
 
-generate    Transformers' `generate` in float32, in padded batches of requests with prompts of similar length
-embedded    codepref's engine in this process, which `--model FOLDER` uses
-vllm        vLLM's offline loop, in the Python that --vllm-python names
-server      codepref's engine for servers, with the server that --base-url names
+generate     Transformers' `generate` in float32, in padded batches of requests with prompts of similar length
+embedded     codepref's engine in this process, which `--model FOLDER` uses
+vllm         vLLM's offline loop, in the Python that --vllm-python names
+vllm-server  codepref with the preset `vllm`: codepref starts `vllm serve` of the same Python, and asks it
+server       codepref's engine for servers, with the server that --base-url names
 
 An engine that is not measured has a row with the reason in place of figures. The results files keep their parts about
 other models.
@@ -21,6 +22,9 @@ from typing import Any
 from benchmarks.common.options import add_results
 from benchmarks.common.results import RESULTS, add_part, command_line, describe_run, installed_version, log, read_parts
 
+ENGINES = ("generate", "embedded", "vllm", "vllm-server", "server")
+"""The engines in the order of the results."""
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -36,7 +40,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=128, help="answers at once (default: 128)")
     parser.add_argument("--rounds", type=int, default=3, help="times that each engine runs (default: 3)")
     parser.add_argument("--greedy", type=int, default=64, help="problems whose greedy texts are compared (default: 64)")
+    parser.add_argument(
+        "--engines", nargs="+", choices=ENGINES, default=ENGINES, help="the engines to measure (default: all)"
+    )
     parser.add_argument("--vllm-python", default="", help="python of an environment with vLLM")
+    parser.add_argument(
+        "--vllm-options",
+        default="",
+        help="options of `vllm serve`, for its offline loop too, such as '--max-num-seqs 64'",
+    )
     parser.add_argument("--base-url", default="", help="address of a server of the model")
     parser.add_argument("--served-name", default="", help="the server's name for the model (default: that of --model)")
     add_results(parser, RESULTS, "sampling.json and sampling.md")

@@ -7,16 +7,22 @@ import json
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
 
+import codepref.sampling.engines
 from benchmarks.common.results import log
+from codepref.config.engine import EngineSection
 from codepref.config.templates import SOLUTION_TEMPLATE
-from codepref.models import load_model, load_tokenizer, stop_tokens
+from codepref.models import load_model, load_tokenizer, resolve_model, stop_tokens
 from codepref.problems.load import load_problems
 from codepref.sampling.engines import Ask, Decoding, open_engine
+from codepref.sampling.engines.base import Preparable
+from codepref.sampling.engines.launched import LaunchedEngine, Servers
 from codepref.sampling.engines.transformers import TransformersEngine
 from codepref.sampling.prompts import request_messages
 from codepref.starter import SOLUTION_TEMPLATE as STARTER_TEMPLATE
@@ -26,6 +32,20 @@ Texts = list[tuple[str, int]]
 
 For codepref's engines, the tokens are counted by encoding the text again.
 """
+
+
+VLLM_DTYPE = "bfloat16"
+"""The type of the weights in vLLM, in its offline loop and in the server that codepref starts."""
+
+
+class System(Protocol):
+    """An engine that is measured. `facts` may hold the type of its weights as "dtype"."""
+
+    facts: dict[str, str]
+
+    def __call__(self, asks: Sequence[Ask], decoding: Decoding) -> Texts:
+        """Return the answers to `asks`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -39,7 +59,9 @@ class Work:
     batch_size: int
     rounds: int
     greedy: int
+    engines: Sequence[str]
     vllm_python: str
+    vllm_options: str
     base_url: str
     served_name: str
 
@@ -63,7 +85,9 @@ class Work:
             options.batch_size,
             options.rounds,
             options.greedy,
+            options.engines,
             options.vllm_python,
+            options.vllm_options,
             options.base_url,
             options.served_name or options.model,
         )
@@ -112,18 +136,17 @@ class Generate:
 
 
 class Engine:
-    """An engine of codepref: the one in this process, or the one for servers."""
+    """An engine of codepref: the one in this process, or one for servers."""
 
-    def __init__(self, work: Work, *, base_url: str = "") -> None:
+    def __init__(self, work: Work, engine: codepref.sampling.engines.Engine) -> None:
         self.work, self.tokenizer = work, load_tokenizer(work.model)
-        name = work.served_name if base_url else work.model
-        self.engine = open_engine(name, device="cpu", base_url=base_url)
-        self.facts: dict[str, str] = {}
+        self.engine = engine
+        self.facts = {"dtype": VLLM_DTYPE} if isinstance(engine, LaunchedEngine) else {}
 
     def __call__(self, asks: Sequence[Ask], decoding: Decoding) -> Texts:
         """Return the answers to `asks`."""
-        if prepare := getattr(self.engine, "prepare", None):
-            prepare(batch_size=self.work.batch_size, folder=None, on_tokens=lambda number: None)
+        if isinstance(self.engine, Preparable):
+            self.engine.prepare(batch_size=self.work.batch_size, folder=None, on_tokens=lambda number: None)
         found = dict(self.engine.answers(asks, decoding, 0))
         if isinstance(self.engine, TransformersEngine):
             self.facts = self.engine.summary()["engine"]
@@ -134,19 +157,80 @@ class Engine:
         ]
 
 
+class Vllm:
+    """vLLM's offline loop, in a process of its own environment. The process ends with the `with` block of `stack`."""
+
+    def __init__(self, work: Work, stack: ExitStack) -> None:
+        tokenizer = load_tokenizer(work.model)
+        prompts = [
+            tokenizer.apply_chat_template(list(ask.messages), add_generation_prompt=True)["input_ids"]
+            for ask in work.asks[:: work.n]
+        ]
+        options = f"--dtype {VLLM_DTYPE} {work.vllm_options}"
+        job = {"model": resolve_model(work.model), "options": options, "prompts": prompts, "n": work.n}
+        script = Path(__file__).with_name("vllm_loop.py")
+        self._n, self._process = (
+            work.n,
+            stack.enter_context(
+                subprocess.Popen(
+                    [work.vllm_python, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            ),
+        )
+        stack.callback(self._process.stdin.close)  # type: ignore[union-attr]
+        self._send(job)
+        self.facts = {"dtype": VLLM_DTYPE}
+
+    def __call__(self, asks: Sequence[Ask], decoding: Decoding) -> Texts:
+        """Return the answers to `asks`, which must be the first of all requests."""
+        settings = {"temperature": decoding.temperature, "top_p": decoding.top_p}
+        settings |= {"max_tokens": decoding.max_new_tokens, "prompts": len(asks) // self._n}
+        return [(text, tokens) for text, tokens in json.loads(self._send(settings))]
+
+    def _send(self, document: Mapping[str, Any]) -> str:
+        """Send one line to the process and return the line with which it answers."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(document) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"vLLM's offline loop ended with status {self._process.wait()}")
+        return line
+
+
 def measure(work: Work) -> dict[str, Any]:
     """Return the figures of each engine, or the reason why it was not measured."""
-    systems: dict[str, Callable[[Sequence[Ask], Decoding], Texts]] = {
-        "generate": Generate(work),
-        "embedded": Engine(work),
+    absent = {
+        name: reason
+        for name, given, reason in (
+            ("vllm", work.vllm_python, "no --vllm-python was given"),
+            ("vllm-server", work.vllm_python, "no --vllm-python was given"),
+            ("server", work.base_url, "no --base-url was given"),
+        )
+        if not given and name in work.engines
     }
-    absent = {"vllm": "no --vllm-python was given", "server": "no --base-url was given"}
-    if work.base_url:
-        systems["server"] = Engine(work, base_url=work.base_url)
-        del absent["server"]
-    warm = work.asks[: work.batch_size : work.n]
+    with ExitStack() as stack:
+        makers: dict[str, Callable[[], System]] = {
+            "generate": lambda: Generate(work),
+            "embedded": lambda: Engine(work, open_engine(work.model, device="cpu")),
+            "vllm": lambda: Vllm(work, stack),
+            "vllm-server": lambda: Engine(work, _launched(work, stack)),
+            "server": lambda: Engine(work, open_engine(work.served_name, base_url=work.base_url)),
+        }
+        systems = {name: make() for name, make in makers.items() if name in work.engines and name not in absent}
+        runs = _runs(work, systems)
+        greedy = _greedy(work, systems["generate"]) if "generate" in systems else {}
+    figures: dict[str, Any] = {name: _summary(each) for name, each in runs.items()}
+    for name, system in systems.items():
+        figures[name] |= {"facts": system.facts}
+    return {"engines": figures, "not measured": absent, "greedy": greedy}
+
+
+def _runs(work: Work, systems: Mapping[str, System]) -> dict[str, list[dict[str, Any]]]:
+    """Let the systems take turns, and return the runs of each system."""
     for system in systems.values():
-        system(warm[:4], replace(work.decoding, max_new_tokens=4))
+        system(work.asks[: work.n], replace(work.decoding, max_new_tokens=4))
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in systems}
     for number in range(work.rounds):
         for name in list(systems)[:: 1 if number % 2 == 0 else -1]:
@@ -156,13 +240,15 @@ def measure(work: Work) -> dict[str, Any]:
             tokens = sum(count for _, count in texts)
             runs[name].append({"answers": len(texts), "tokens": tokens, "seconds": round(seconds, 3)})
             log(f"{name}: {len(texts) / seconds:.1f} answers/s, {tokens / seconds:.0f} tokens/s")
-    if work.vllm_python:
-        runs["vllm"] = _vllm(work)
-        del absent["vllm"]
-    figures: dict[str, Any] = {name: _summary(each) for name, each in runs.items()}
-    for name, system in systems.items():
-        figures[name] |= {"facts": getattr(system, "facts", {})}
-    return {"engines": figures, "not measured": absent, "greedy": _greedy(work, systems)}
+    return runs
+
+
+def _launched(work: Work, stack: ExitStack) -> LaunchedEngine:
+    """Return codepref's engine for the preset `vllm`. The server that it starts ends with the block of `stack`."""
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="codepref-")))
+    section = EngineSection(preset="vllm", python=work.vllm_python, options=work.vllm_options)
+    servers = stack.enter_context(Servers(section, folder, log=log, dtype=VLLM_DTYPE))
+    return LaunchedEngine(servers, work.model, "base")
 
 
 def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -174,29 +260,12 @@ def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _greedy(work: Work, systems: dict[str, Callable[[Sequence[Ask], Decoding], Texts]]) -> dict[str, Any]:
+def _greedy(work: Work, plain: System) -> dict[str, Any]:
     """Return how many greedy texts of the engine in this process equal those of `generate`, in float32."""
     asks = work.asks[:: work.n][: work.greedy]
     if not asks:
         return {}
-    engine = Engine(work)
-    engine.engine = TransformersEngine(work.model, dtype="float32", device="cpu")
+    engine = Engine(work, TransformersEngine(work.model, dtype="float32", device="cpu"))
     decoding = replace(work.decoding, temperature=0.0)
-    pairs = list(zip(systems["generate"](asks, decoding), engine(asks, decoding), strict=True))
-    return {"texts": len(pairs), "identical": sum(plain[0] == ours[0] for plain, ours in pairs)}
-
-
-def _vllm(work: Work) -> list[dict[str, Any]]:
-    """Return the runs of vLLM's offline loop, which are measured in a process of another environment."""
-    tokenizer = load_tokenizer(work.model)
-    prompts = [
-        tokenizer.apply_chat_template(list(ask.messages), add_generation_prompt=True)["input_ids"]
-        for ask in work.asks[:: work.n]
-    ]
-    job = {"model": work.model, "prompts": prompts, "n": work.n, "rounds": work.rounds, **vars(work.decoding)}
-    script = Path(__file__).with_name("vllm_loop.py")
-    done = subprocess.run(
-        [work.vllm_python, str(script)], input=json.dumps(job), stdout=subprocess.PIPE, text=True, check=True
-    )
-    runs: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return runs
+    pairs = list(zip(plain(asks, decoding), engine(asks, decoding), strict=True))
+    return {"texts": len(pairs), "identical": sum(one[0] == other[0] for one, other in pairs)}

@@ -1,33 +1,39 @@
 """Runs vLLM's offline loop. It is started in vLLM's own environment, which holds no codepref.
 
-Reads one JSON object from stdin, and writes the runs as one line of JSON to stdout.
+The first line of stdin is a JSON object with `model`, `options` (options of `vllm serve`), `prompts` (lists of tokens)
+and `n`. When the model is loaded, one line is written to stdout. Each further line of stdin holds the settings of a
+round and the number of prompts. The answers of the round are then written to stdout as one line of JSON: a list of
+[text, number of tokens], with `n` elements for each prompt.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sys
-import time
 
 
 def main() -> None:
-    """Answer each prompt `n` times in each round, and print the seconds and the numbers of answers and tokens."""
-    job = json.load(sys.stdin)
+    """Load the model, and answer the prompts once for each line of stdin."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # vLLM writes its messages to stdout
+    job = json.loads(sys.stdin.readline())
     from vllm import LLM, SamplingParams
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-    engine = LLM(model=job["model"], dtype="bfloat16")
-    settings = SamplingParams(
-        n=job["n"], temperature=job["temperature"], top_p=job["top_p"], max_tokens=job["max_new_tokens"]
-    )
+    words = ["--model", job["model"], *shlex.split(job["options"])]
+    arguments = EngineArgs.add_cli_args(FlexibleArgumentParser()).parse_args(words)
+    engine = LLM.from_engine_args(EngineArgs.from_cli_args(arguments))
     prompts = [{"prompt_token_ids": tokens} for tokens in job["prompts"]]
-    runs = []
-    for _ in range(job["rounds"]):
-        begun = time.monotonic()
-        answers = [answer for output in engine.generate(prompts, settings) for answer in output.outputs]
-        seconds = time.monotonic() - begun
-        tokens = sum(len(answer.token_ids) for answer in answers)
-        runs.append({"answers": len(answers), "tokens": tokens, "seconds": round(seconds, 3)})
-    print(json.dumps(runs))
+    print("ready", file=out, flush=True)
+    for line in sys.stdin:
+        settings = json.loads(line)
+        some = prompts[: settings.pop("prompts")]
+        outputs = engine.generate(some, SamplingParams(n=job["n"], **settings), use_tqdm=False)
+        answers = [(answer.text, len(answer.token_ids)) for output in outputs for answer in output.outputs]
+        print(json.dumps(answers), file=out, flush=True)
 
 
 if __name__ == "__main__":

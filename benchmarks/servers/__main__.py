@@ -1,10 +1,12 @@
-"""Runs AI feedback against a scripted server. Counts what is lost, invented or paid twice, and measures speed.
+"""Runs AI feedback and sampling against a scripted server. Counts what is lost, invented or paid twice.
 
 faults       Runs `codepref respond` and `codepref judge` undisturbed, and again with SIGKILL at random moments. The
              server fails a fifth of its calls (429, 500, hangs, cut answers, broken JSON, errors and aborted
              answers with status 200), and a fifth of the judge's answers are broken. Compares the results of both runs
              byte by byte, and the ledgers with the server's own counts.
 throughput   Runs the same commands with a server that takes 200 ms a call and answers 64 calls at once.
+million      Runs `codepref sample` for a million answers, kills it when 90% of them have arrived, and continues it.
+             Measures memory, and the time until the continued command gets its first new answer.
 """
 
 from __future__ import annotations
@@ -43,7 +45,12 @@ def build_parser() -> argparse.ArgumentParser:
     text = "measure the calls a second and the memory of both commands"
     throughput = commands.add_parser("throughput", help=text, description=text)
     throughput.add_argument("--problems", type=int, default=10_000, help="number of instructions (default: 10,000)")
-    for command in (faults, throughput):
+    text = "sample a million answers with one kill, and measure memory and the time to continue"
+    million = commands.add_parser("million", help=text, description=text)
+    million.add_argument("--problems", type=int, default=100_000, help="number of problems (default: 100,000)")
+    million.add_argument("-n", type=int, default=10, help="answers to each problem (default: 10)")
+    million.add_argument("--answers-per-call", type=int, default=10, help="answers of one call (default: 10)")
+    for command in (faults, throughput, million):
         default = RUNS / "calls.json"
         command.add_argument(
             "--out", type=Path, default=default, help=f"JSON file to which the part is added (default: {default})"
@@ -61,6 +68,10 @@ def main() -> int:
         result = check_faults(
             options.problems, options.responses, options.kills, options.longest, options.port, options.seed
         )
+    elif options.command == "million":
+        from benchmarks.servers.million import measure_many
+
+        result = measure_many(options.problems, options.n, options.answers_per_call)
     else:
         from benchmarks.servers.throughput import measure_throughput
 

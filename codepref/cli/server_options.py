@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codepref.config.fields import checked
-from codepref.config.served import ModelServer
+from codepref.config.served import CONCURRENCY, ModelServer
 from codepref.errors import UserError
 
 _NAMES = {
@@ -49,7 +49,9 @@ def add_server(parser: argparse.ArgumentParser) -> None:
         help=f"environment variable with the server's key (default {default.api_key_env})",
     )
     group.add_argument(
-        "--concurrency", type=int, help=f"answers that each server draws at once (default {default.concurrency})"
+        "--concurrency",
+        type=int,
+        help=f"answers that each server draws at once (default {CONCURRENCY}, or what suits the preset of --engine)",
     )
     group.add_argument(
         "--timeout", type=float, help=f"seconds for each attempt at a call (default {default.timeout:g})"

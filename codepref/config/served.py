@@ -8,6 +8,9 @@ from typing import Literal
 from codepref.config.endpoint import Endpoint
 from codepref.config.fields import bounded
 
+CONCURRENCY = 64
+"""The number of answers that a server at an address draws at the same time, unless the user sets another one."""
+
 
 @dataclass(frozen=True)
 class ModelServer:
@@ -22,7 +25,9 @@ class ModelServer:
         doc="`chat` sends messages; `completions` sends one text to continue, for models without a chat template",
     )
     api_key_env: str = bounded("OPENAI_API_KEY", doc="name of the environment variable that holds the server's key")
-    concurrency: int = bounded(64, low=1, doc="answers that each server draws at the same time")
+    concurrency: int = bounded(
+        0, low=0, doc="answers that each server draws at the same time; 0: 64, or what suits the preset in [engine]"
+    )
     timeout: float = bounded(600.0, above=0.0, doc="seconds that one attempt at a call to a server may take")
     retries: int = bounded(8, low=0, doc="further attempts at a call after the first one")
     answers_per_call: int = bounded(0, low=0, doc="answers that one call asks for; 0: as many as the server gives")
@@ -47,7 +52,7 @@ class ModelServer:
             base_url=self.base_url[0],
             replicas=self.base_url[1:],
             api_key_env=self.api_key_env,
-            concurrency=self.concurrency,
+            concurrency=self.concurrency or CONCURRENCY,
             timeout=self.timeout,
             retries=self.retries,
             price_in=self.price_in,

@@ -31,7 +31,9 @@ class Ledger:
 
     def add(self, line: Line) -> None:
         """Count one line of the journal."""
-        account = self.accounts.setdefault(line["e"], Account())
+        account = self.accounts.get(line["e"])
+        if account is None:
+            account = self.accounts[line["e"]] = Account()
         call = (line["e"], line["k"])
         if "b" in line:
             account.attempts += 1

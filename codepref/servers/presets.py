@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codepref.config.engine import EngineSection
+from codepref.config.served import CONCURRENCY
 from codepref.errors import UserError
 
 PLACEHOLDERS = ("model", "name", "port", "python", "dtype")
@@ -33,7 +34,8 @@ class Preset:
     configuration. codepref then serves a copy of the folder whose configuration changes nothing.
     extra: JSON object with fields that make the recipe alone decide how answers are drawn. Requests hold them unless
     the user sets other fields.
-    concurrency: the largest number of answers that are worth asking for at the same time; 0 sets no limit.
+    concurrency: the number of answers to ask for at the same time, unless the user sets another one; see
+    `concurrency_of`.
     answers_per_call: the number of answers that a request may ask for; 0 sets no limit.
     seeds_need_gpu: whether a seed in a request can end the server on a machine without GPU.
     """
@@ -44,7 +46,7 @@ class Preset:
     format: str = "folder"
     own_decoding: bool = False
     extra: str = ""
-    concurrency: int = 0
+    concurrency: int = CONCURRENCY
     answers_per_call: int = 0
     seeds_need_gpu: bool = False
 
@@ -66,6 +68,7 @@ PRESETS: dict[str, Preset] = {
             (f"vllm serve {_VLLM}", ""),
         ),
         adapter_options="--enable-lora --max-lora-rank {rank} --lora-modules {name}={adapter}",
+        concurrency=256,  # the number that it computes at the same time on most GPUs
         seeds_need_gpu=True,
     ),
     "sglang": Preset(
@@ -77,6 +80,7 @@ PRESETS: dict[str, Preset] = {
             ),
         ),
         adapter_options="--enable-lora --max-lora-rank {rank} --lora-paths {name}={adapter}",
+        concurrency=256,
     ),
     "llama.cpp": Preset(
         (
@@ -128,8 +132,19 @@ def command_mistakes(section: EngineSection) -> list[str]:
 
 def takes_seeds(preset: Preset | None, devices: Path = Path("/dev")) -> bool:
     """Return whether requests to the preset's server may hold a seed. devices: the folder of device files."""
-    if preset is None or not preset.seeds_need_gpu:
-        return True
+    return preset is None or not preset.seeds_need_gpu or _has_gpu(devices)
+
+
+def concurrency_of(preset: Preset, devices: Path = Path("/dev")) -> int:
+    """Return the number of answers to ask the preset's server for at the same time.
+
+    Without a GPU it is at most 64, since a call for more answers could exceed its time limit there. devices: the folder
+    of device files.
+    """
+    return preset.concurrency if _has_gpu(devices) else min(preset.concurrency, CONCURRENCY)
+
+
+def _has_gpu(devices: Path) -> bool:
     return any(devices.glob("nvidia[0-9]*")) or (devices / "kfd").exists()
 
 

@@ -64,7 +64,7 @@ class Server:
         self.no_credit = options.no_credit
         self.seconds, self.at_once, self.key = options.seconds, options.at_once, options.key
         self.faults, self.judge_faults, self.retry_after = options.faults, options.judge_faults, options.retry_after
-        self.no_schema = options.no_schema
+        self.no_schema, self.several = options.no_schema, options.several
         self.seen: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.events: dict[str, Counter[str]] = {}
@@ -134,9 +134,12 @@ class Server:
         else:
             text = write_answer(model, body["messages"])
         usage = {"prompt_tokens": len(prompt) // 4, "completion_tokens": len(text) // 4}
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+        choices: list[dict[str, Any]] = [
+            {"index": at, "finish_reason": "stop", "message": {"role": "assistant", "content": f"{text}{'.' * at}"}}
+            for at in range(body.get("n", 1) if self.several else 1)
+        ]
         # count after the last byte was sent, because a client that has gone gets no answer
-        await self.send(writer, 200, {"object": "chat.completion", "choices": [choice], "usage": usage})
+        await self.send(writer, 200, {"object": "chat.completion", "choices": choices, "usage": usage})
         self.answered[name] += 1
         self.count(model, "answered")
         self.tokens.setdefault(model, Counter()).update(usage)
@@ -186,6 +189,7 @@ async def main() -> None:
     parser.add_argument("--key", default="")
     parser.add_argument("--no-credit", action="store_true", help="answer 402 to all requests of a client")
     parser.add_argument("--retry-after", type=float, default=0.02)
+    parser.add_argument("--several", action="store_true", help="give `n` answers if a request asks for them")
     parser.add_argument("--no-schema", action="store_true", help="refuse requests with a JSON schema")
     options = parser.parse_args()
     server = Server(options)

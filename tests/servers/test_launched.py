@@ -20,6 +20,7 @@ import pytest
 
 from codepref.cli.main import main
 from codepref.config.engine import EngineSection
+from codepref.config.served import ModelServer
 from codepref.errors import InfrastructureError, UserError
 from codepref.models import load_model, load_tokenizer, resolve_model
 from codepref.records import Instruction
@@ -27,7 +28,7 @@ from codepref.sampling.engines.launched import Servers
 from codepref.sampling.pool import PoolSettings
 from codepref.sampling.respond import respond
 from codepref.servers.launched import launched
-from codepref.servers.presets import PRESETS, Preset, command_mistakes, takes_seeds, words
+from codepref.servers.presets import PRESETS, Preset, command_mistakes, concurrency_of, takes_seeds, words
 from codepref.servers.ready import last_words, served_id
 from codepref.servers.served import prepare
 
@@ -295,6 +296,17 @@ def test_vllm_gets_seeds_only_on_a_machine_with_a_gpu(tmp_path: Path, device: st
     assert takes_seeds(PRESETS["vllm"], tmp_path) is taken
     assert takes_seeds(PRESETS["sglang"], tmp_path)
     assert takes_seeds(None, tmp_path)
+
+
+def test_a_preset_sets_the_number_of_answers_at_once_unless_the_user_does(tmp_path: Path) -> None:
+    assert concurrency_of(PRESETS["vllm"], tmp_path) == 64
+    assert concurrency_of(PRESETS["llama.cpp"], tmp_path) == 4
+    (tmp_path / "nvidia0").touch()
+    assert concurrency_of(PRESETS["vllm"], tmp_path) == 256
+    preset = EngineSection(preset="llama.cpp")
+    assert Servers(preset, tmp_path).settings().endpoint("m").concurrency == 4
+    assert Servers(preset, tmp_path, calls=ModelServer(concurrency=16)).settings().endpoint("m").concurrency == 16
+    assert Servers(section(), tmp_path).settings().endpoint("m").concurrency == 64
 
 
 def test_one_server_runs_at_a_time_and_a_pool_can_ask_it(tmp_path: Path, model: str, pids: Path) -> None:

@@ -20,7 +20,7 @@ from codepref.records import Message
 from codepref.sampling.engines.base import Answer, Ask, Decoding
 from codepref.sampling.engines.server import ServerEngine
 from codepref.servers.launched import LaunchedServer, launched
-from codepref.servers.presets import PRESETS, takes_seeds
+from codepref.servers.presets import PRESETS, concurrency_of, takes_seeds
 from codepref.storage.files import content_hash
 
 WATCH_SECONDS = 0.5
@@ -80,14 +80,17 @@ class Servers:
         return server
 
     def settings(self) -> ModelServer:
-        """Return the settings of calls to a server, within the limits of its preset. The address is NOWHERE."""
+        """Return the settings of calls to a server. Its address is NOWHERE.
+
+        The server's preset gives settings that the user left open.
+        """
         calls = replace(self.calls, base_url=(NOWHERE,), served_name="", api_key_env="", budget=-1.0)
         preset = PRESETS.get(self.section.preset)
         if preset is None:
             return calls
         return replace(
             calls,
-            concurrency=min(calls.concurrency, preset.concurrency or calls.concurrency),
+            concurrency=calls.concurrency or concurrency_of(preset),
             answers_per_call=preset.answers_per_call or calls.answers_per_call,
             send_seed=calls.send_seed if takes_seeds(preset) else "no",
             extra_body=calls.extra_body or preset.extra,

@@ -62,7 +62,7 @@ class ServerEngine:
         return sum(len(message["content"]) for message in messages)
 
     def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
-        """Take the folder of the journal and the callback for the tokens. `server.concurrency` replaces `batch_size`.
+        """Take the folder of the journal and the callback for the tokens. `batch_size` has no effect.
 
         Without a folder, the answers are kept only until all of them have arrived.
         """
@@ -159,4 +159,4 @@ class ServerEngine:
             reply = exchange.answer(key)
             return len(reply.answers()) if reply else 0
 
-        return CallPlan(asks, group_of, request, held, self.server.answers_per_call or self.server.concurrency)
+        return CallPlan(asks, group_of, request, held, self.server.answers_per_call or endpoint.concurrency)
