@@ -1,8 +1,8 @@
 """Measures how many pairs of each rule are right when the pairs rest on tests that a model wrote.
 
-Sources: CodeGen-16B's solutions and tests of HumanEval problems, as published with CodeT (arXiv 2207.10397); the embedded
-starter's answers to its own problems; and, with --model, a model's answers to problems of MBPP+. True tests decide which
-solutions are correct: those of HumanEval+, of the starter and of MBPP+.
+Sources: CodeGen-16B's solutions and tests of HumanEval problems, as published with CodeT (arXiv 2207.10397); the
+embedded starter's answers to its own problems; and, with --model, a model's answers to problems of MBPP+. True tests
+decide which solutions are correct: those of HumanEval+, of the starter and of MBPP+.
 
 Protocol: The tests are at most the first five asserts of each test completion. A draw takes J solutions and K asserts.
 Asserts are drawn with replacement, so a text that the model wrote often is drawn often. The published solutions are

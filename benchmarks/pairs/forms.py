@@ -20,14 +20,17 @@ from codepref.pairing.rules.consensus import why_undecidable
 
 
 class Facts(NamedTuple):
-    """What the forms know of a group: its share of all solutions, the share of tests passed, and its variety.
+    """What the forms know of a group.
 
-    variety: v = entropy / (entropy + 1), where the entropy is that of the group's answers in nats. others: the share of
-    the other solutions that belong to the group. members, solutions: the numbers behind the shares.
+    share: its share of all solutions. tests: the share of tests passed. relative: the tests passed, as a share of the
+    most tests that any solution passes. variety: e / (e + 1), where e is the entropy of the group's answers in nats.
+    others: the share of the other solutions that belong to the group. members, solutions: the numbers behind the
+    shares.
     """
 
     share: float
     tests: float
+    relative: float
     variety: float
     others: float
     members: int
@@ -55,17 +58,18 @@ def _share(one: Facts) -> float:
 
 FORMS = (
     Form("majority: share", 0, lambda one: one.share * (one.tests > 0), _share),
-    Form("share x tests; sorted by share", 0, lambda one: one.share * one.tests, _share),
     Form("share x tests", 0, lambda one: one.share * one.tests, lambda one: one.share * one.tests),
+    Form("share x relative tests", 0, lambda one: one.share * one.relative, lambda one: one.share * one.relative),
+    Form("share x tests; share", 0, lambda one: one.share * one.tests, _share),
     Form("share x root of tests", 1, lambda one: one.share * one.tests**0.5, lambda one: one.share * one.tests**0.5),
     Form(
-        "share x tests x variety; sorted by share x variety",
+        "share x tests x variety; share x variety",
         1,
         lambda one: one.share * one.tests * one.variety,
         lambda one: one.share * one.variety,
     ),
     Form(
-        "root of share x tests x variety; sorted by others^1.5 x tests^0.15 x variety",
+        "root of share x tests x variety; others^1.5 x tests^0.15 x variety",
         4,
         lambda one: one.share**0.5 * one.tests * one.variety,
         lambda one: one.others**1.5 * one.tests**0.15 * one.variety,
@@ -74,22 +78,23 @@ FORMS = (
 """The forms, the simplest first. The last one resembles the rule before this comparison."""
 
 
-TRUST, RIGHT, MEMBERS, SOLUTIONS = range(4)
+COLUMNS = 5
+TRUST, RIGHT, MEMBERS, SOLUTIONS, RELATIVE = range(COLUMNS)
 """The columns of the answers of a form: what sorts the pairs, or -1 for no pair; whether the pair is right; the size of
-the chosen group; the number of solutions."""
+the chosen group; the number of solutions; the relative tests of the group."""
 Answers = dict[str, npt.NDArray[np.float64]]
 """For each form, an array (problems, draws, columns)."""
 
 
 def form_answers(source: Source, setting: Setting) -> Answers:
     """Return what each form chooses for each problem and draw. All forms get the same draws."""
-    none = (-1.0, 0.0, 0.0, 0.0)
+    none = (-1.0, 0.0, 0.0, 0.0, 0.0)
     chosen = [_chosen(*drawn) if drawn else {} for drawn in draws_of(source, setting)]
     rows = {form.name: [one.get(form.name, none) for one in chosen] for form in FORMS}
     return {name: np.array(answers).reshape(-1, setting[2], len(none)) for name, answers in rows.items()}
 
 
-def _chosen(verdicts: RuleInput, right_S: npt.NDArray[np.bool_]) -> dict[str, tuple[float, float, float, float]]:
+def _chosen(verdicts: RuleInput, right_S: npt.NDArray[np.bool_]) -> dict[str, tuple[float, ...]]:
     """Return the columns of each form that makes a pair from one draw."""
     if why_undecidable(verdicts):
         return {}
@@ -107,14 +112,15 @@ def _chosen(verdicts: RuleInput, right_S: npt.NDArray[np.bool_]) -> dict[str, tu
         pair_right = right[best]
         if pair_right is not None:
             one = facts[best]
-            answers[form.name] = (form.trust(one), float(pair_right), float(one.members), float(one.solutions))
+            answers[form.name] = (form.trust(one), float(pair_right), one.members, one.solutions, one.relative)
     return answers
 
 
 def _facts(group: Group, solutions: int) -> Facts:
     members = len(group.rows)
     others = (members - 1) / max(1, solutions - 1)
-    return Facts(group.share, group.tests_passed, _variety(group.answers), others, members, solutions)
+    variety = _variety(group.answers)
+    return Facts(group.share, group.tests_passed, group.relative_tests, variety, others, members, solutions)
 
 
 def _variety(answers: npt.NDArray[np.int64]) -> float:

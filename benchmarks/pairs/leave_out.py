@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.pairs.forms import FORMS, MEMBERS, RIGHT, SOLUTIONS, TRUST, Answers, form_answers
+from benchmarks.pairs.forms import COLUMNS, FORMS, MEMBERS, RELATIVE, RIGHT, SOLUTIONS, TRUST, Answers, form_answers
 from benchmarks.pairs.measure import SHARES, Answer, figures, precision
 from benchmarks.pairs.sources import Source
 from codepref.evaluation.calibration import expected_calibration_error
 from codepref.pairing.rules.agreement import confidence_of
 
-ODDS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
+ODDS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
 """The values of the constant that are tried."""
 RESAMPLES = 200
 SPLITS = 10
@@ -39,6 +39,8 @@ def left_out(sources: Sequence[Source]) -> dict[str, Any]:
     result["value"] = {
         name: {form.name: value(tables[0], form.name) for form in FORMS} for name, tables in answers.items()
     }
+    form, odds = choose([tables[0] for tables in answers.values()])
+    result["all sources"] = {"form": form, "odds": f"{odds:g}"}
     for source in sources:
         others = [tables[0] for name, tables in answers.items() if name != source.name]
         if source.name == HALVED:
@@ -104,7 +106,7 @@ def choose(tables: Sequence[Answers]) -> tuple[str, float]:
 
 def value(table: Answers, form: str) -> float:
     """Return the mean of the precisions at SHARES."""
-    rows = table[form].reshape(-1, 4)
+    rows = table[form].reshape(-1, COLUMNS)
     return float(np.mean([precision(rows[:, TRUST], rows[:, RIGHT] > 0, share) for share in SHARES]))
 
 
@@ -133,8 +135,11 @@ def _means(tables: Sequence[Answers]) -> Mapping[str, float]:
 def _confident(table: Answers, form: str, odds: float) -> list[Answer]:
     """Return the answers of a form with the confidence of the rule `agreement`."""
     return [
-        Answer(confidence_of(int(row[MEMBERS]), int(row[SOLUTIONS]), odds) if row[TRUST] >= 0 else -1.0, row[RIGHT] > 0)
-        for row in table[form].reshape(-1, 4)
+        Answer(
+            confidence_of(int(row[MEMBERS]), int(row[SOLUTIONS]), row[RELATIVE], odds) if row[TRUST] >= 0 else -1.0,
+            row[RIGHT] > 0,
+        )
+        for row in table[form].reshape(-1, COLUMNS)
     ]
 
 
@@ -147,6 +152,6 @@ def calibration_error(table: Answers, form: str, odds: float) -> float:
 
 def _figures(table: Answers, form: str, odds: float) -> dict[str, Any]:
     """Return the figures of a form on a source that did not choose it. The form's own order sorts the pairs."""
-    rows = table[form].reshape(-1, 4)
+    rows = table[form].reshape(-1, COLUMNS)
     sorted_by_trust = [Answer(row[TRUST], row[RIGHT] > 0) for row in rows]
     return figures(sorted_by_trust, draws=table[form].shape[1]) | {"ece": calibration_error(table, form, odds)}

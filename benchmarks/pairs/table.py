@@ -34,6 +34,32 @@ def table(results: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def docs_tables(results: Mapping[str, Any], unseen: Mapping[str, Any]) -> list[str]:
+    """Return the tables that docs/explanation/pairing.md must hold. unseen: the content of pairs_unseen.json."""
+    settings = [
+        (name, setting) for name, source in results["sources"].items() for setting in source if setting != "problems"
+    ]
+    heads = [f"{title(name, results)}: {_setting(setting)}" for name, setting in settings]
+    every = [f"| rule | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
+    for rule in ("agreement", "codet", "b4", "dstc", "max-pass"):
+        cells = [results["sources"][name][setting]["rules"][rule] for name, setting in settings]
+        every.append(
+            f"| `{rule}` | " + " | ".join(f"{one['at 20%'][0]:.2f}, {one['at 30%'][0]:.2f}" for one in cells) + " |"
+        )
+    without = ["| left out | setting | at 20% | at 30% | calibration error |", "|---|---|---|---|---|"]
+    for name in results["sources"]:
+        for setting, part in results["left out"][name]["settings"].items():
+            cells = " | ".join(interval(part[share]) for share in SHARES)
+            half = "a half of " if name == "codegen16b" else ""
+            without.append(f"| {half}{title(name, results)} | {_setting(setting)} | {cells} | {part['ece']:.3f} |")
+    small, large = unseen["10x50"], unseen["100x100"]
+    other = [f"| rule | {_setting('10x50')} | {_setting('100x100')} |", "|---|---|---|"]
+    for rule in small:
+        cells = " | ".join(", ".join(f"{value:.2f}" for value in part[rule]) for part in (small, large))
+        other.append(f"| {rule} | {cells} |")
+    return ["\n".join(lines) for lines in (every, without, other)]
+
+
 def title(name: str, results: Mapping[str, Any]) -> str:
     """Return the title of a source."""
     return TITLES[name].format(model=results["model"])

@@ -1,9 +1,9 @@
 """The rule `agreement`: it chooses a solution whose answers many other solutions give too. Pure.
 
 Most self-written tests of a weak model may be wrong, so the number of tests that a solution passes is weak evidence. It
-is stronger evidence that many independent solutions give the same answers to many inputs. The tests help to choose
-between the groups of one problem. They do not help to compare problems, because the share of right tests differs much
-between problems. The rule is codepref's own and is not published elsewhere.
+is stronger evidence that many independent solutions give the same answers to many inputs. The number of tests passed is
+compared with the other solutions of the problem only, because the share of right tests differs much between problems.
+The rule is codepref's own and is not published elsewhere.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 from codepref.pairing.rules.base import LATE, Bools, Candidate, Choice, Ints, PairingRule, RuleInput
 from codepref.pairing.rules.consensus import why_undecidable
 
-ODDS = 2.0
-"""The factor between the odds that a group is right and the odds that another solution of the model belongs to it. It
-was fitted to data, see `benchmarks/pairs/leave_out.py`. It moves the confidence, and changes neither the pairs nor their
+ODDS = 3.0
+"""The factor between the odds that a pair is right and the odds of share x tests passed; see `confidence_of`. It was
+fitted to data; see `benchmarks/pairs/leave_out.py`. It moves the confidence, and changes neither the pairs nor their
 order."""
 MAX_RAISING = 0.2
 """An input is left out if more than this share of the working solutions do not answer it, which means RAISED or LATE in
@@ -32,18 +32,20 @@ class Group:
 
     rows: the indices of the solutions, those of the most frequent form first. share: their share of all solutions.
     tests_passed: the share of the tests that they pass, where each test counts as often as the model wrote it.
+    relative_tests: tests_passed, divided by the largest share of tests that any solution of the problem passes.
     answers: their answers to these inputs, an array (A,).
     """
 
     rows: Ints
     share: float
     tests_passed: float
+    relative_tests: float
     answers: Ints
 
     @property
     def score(self) -> float:
-        """The value that compares groups of one problem: share x tests passed. It is 0 if all answers are the same."""
-        return self.share * self.tests_passed if len(np.unique(self.answers)) > 1 else 0.0
+        """The value that compares groups: share x relative tests. It is 0 if all answers are the same."""
+        return self.share * self.relative_tests if len(np.unique(self.answers)) > 1 else 0.0
 
 
 def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
@@ -53,12 +55,12 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
     out; see MAX_RAISING. A solution works if it answers more than half of the tests' inputs. A group is a set of
     working solutions that give the same answers. RAISED and LATE are compared like answers here.
 
-    score of a group = its share of all solutions x the share of tests that it passes
+    score of a group = its share of all solutions x the tests that it passes / the most tests that a solution passes
 
     A group that gives the same answer to all inputs has the score 0, because wrong programs often agree in one answer.
 
-    The confidence comes from the size of the chosen group alone; see `confidence_of`. It is meant to be calibrated: 80%
-    of the pairs with a confidence of 0.8 should be right.
+    The confidence rests on the same two factors; see `confidence_of`. It is meant to be calibrated: 80% of the pairs
+    with a confidence of 0.8 should be right.
 
     `worst_first` decides which solutions are rejected.
     max_pairs: the largest number of pairs. The pairs have different rejected solutions. They use the forms of the
@@ -76,11 +78,12 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
     rejected = worst_first(verdicts, best)
     if len(rejected) == 0:
         return Choice(reason="no solution was seen to answer otherwise")
-    confidence = confidence_of(len(best.rows), len(works_S))
+    confidence = confidence_of(len(best.rows), len(works_S), best.relative_tests)
     evidence = {
         "agreeing_solutions": len(best.rows),
         "solutions": len(works_S),
         "tests_passed": round(best.tests_passed, 4),
+        "relative_tests": round(best.relative_tests, 4),
         "inputs": int(verdicts.answers_SA.shape[1]),
     }
     chosen = _one_per_form(verdicts, best.rows)
@@ -93,19 +96,19 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
     )
 
 
-def confidence_of(members: int, solutions: int, odds: float = ODDS) -> float:
+def confidence_of(members: int, solutions: int, relative_tests: float, odds: float = ODDS) -> float:
     """Return the confidence of a pair whose chosen solution belongs to a group of `members` of all `solutions`.
 
-    s = (members - 1/2) / solutions estimates the chance that another solution of the model belongs to the group. It is
-    the mean of the posterior after members - 1 of the solutions - 1 others did, with the prior Beta(1/2, 1/2) of
-    Jeffreys. The confidence has `odds` times the odds of s:
+    share = (members - 1/2) / solutions estimates the chance that another solution of the model belongs to the group. It
+    is the mean of the posterior after members - 1 of the solutions - 1 others did, with the prior Beta(1/2, 1/2) of
+    Jeffreys. With x = share x relative_tests:
 
-    confidence / (1 - confidence) = odds x s / (1 - s)
+    confidence / (1 - confidence) = odds x x / (1 - x)
 
-    Example: 3 of 10 solutions give s = 0.25, the odds 2 x 1/3 and the confidence 0.4.
+    Example: 3 of 10 solutions that pass as many tests as any give x = 0.25, the odds 3 x 1/3 and the confidence 0.5.
     """
-    share = (members - 0.5) / solutions
-    return odds * share / (1 + (odds - 1) * share)
+    x = (members - 0.5) / solutions * relative_tests
+    return odds * x / (1 + (odds - 1) * x)
 
 
 def working(verdicts: RuleInput) -> Bools:
@@ -120,12 +123,13 @@ def groups_of(verdicts: RuleInput, works_S: Bools) -> list[Group]:
     rows = np.flatnonzero(works_S)
     distinct, inverse = np.unique(answers_SA[rows], axis=0, return_inverse=True)
     tests = max(1, int(verdicts.weight_T.sum()))
+    most = max(1, int((verdicts.passed_ST @ verdicts.weight_T).max()))
     groups = []
     for number, answers in enumerate(distinct):
         members = rows[inverse.ravel() == number]
-        passed = float((verdicts.passed_ST[members] @ verdicts.weight_T).mean()) / tests
+        passed = float((verdicts.passed_ST[members] @ verdicts.weight_T).mean())
         ordered = _most_frequent_first(verdicts, members)
-        groups.append(Group(ordered, len(members) / len(works_S), passed, answers))
+        groups.append(Group(ordered, len(members) / len(works_S), passed / tests, passed / most, answers))
     return sorted(groups, key=lambda group: (-group.score, int(group.rows.min())))
 
 
