@@ -31,7 +31,7 @@ def main() -> int:
     add_data(parser, "codegen16b/ and evalplus/")
     parser.add_argument("--model", type=Path, metavar="DIR", help="folder of a model that answers problems of MBPP+")
     parser.add_argument(
-        "--model-problems", type=int, default=120, metavar="N", help="how many problems of MBPP+ (default: 120)"
+        "--model-problems", type=int, default=30, metavar="N", help="how many problems of MBPP+ (default: 30)"
     )
     parser.add_argument(
         "--out",

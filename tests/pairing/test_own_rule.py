@@ -37,19 +37,19 @@ def answered(verdicts: list[str], answers: list[str], forms: list[str] | None = 
 
 def test_the_confidence_of_an_example_that_was_computed_by_hand() -> None:
     # Rows 0 and 1 give the same answers. Their share is (2 - 1/2) / 4 = 3/8, and no solution passes more tests. So the
-    # odds are 3 x 3/5 = 9/5, and the confidence is 9/14.
+    # odds are 2.5 x 3/5 = 3/2, and the confidence is 3/5.
     verdicts = answered(["PP", "PP", "FP", "FF"], ["abcd", "abcd", "ebgh", "ijkl"])
     (candidate,) = agreement(verdicts).candidates
     assert (candidate.chosen, candidate.rejected) == (0, 3)  # row 2 fails one of the two tests, row 3 both
-    assert candidate.confidence == pytest.approx(9 / 14)
+    assert candidate.confidence == pytest.approx(3 / 5)
     assert candidate.evidence["agreeing_solutions"] == 2
 
 
 @pytest.mark.parametrize(
     ("members", "solutions", "relative_tests", "expected"),
-    [(3, 10, 1.0, 1 / 2), (3, 10, 0.4, 1 / 4), (10, 10, 1.0, 57 / 58), (1, 1, 1.0, 3 / 4)],
+    [(3, 10, 1.0, 5 / 11), (3, 10, 0.4, 5 / 23), (10, 10, 1.0, 95 / 97), (1, 1, 1.0, 5 / 7)],
 )
-def test_the_confidence_is_three_times_the_odds_of_share_x_relative_tests(
+def test_the_confidence_has_two_and_a_half_times_the_odds_of_share_x_relative_tests(
     members: int, solutions: int, relative_tests: float, expected: float
 ) -> None:
     # x = 1/4 has the odds 1/3, x = 1/4 x 0.4 = 1/10 has 1/9, x = 19/20 has 19, and x = 1/2 has 1
@@ -97,10 +97,10 @@ def test_probes_separate_solutions_that_pass_the_same_tests() -> None:
 
 
 def test_without_any_agreement_the_tests_decide_and_the_confidence_is_low() -> None:
-    # the share (1 - 1/2) / 3 = 1/6 has the odds 1/5, so the confidence has the odds 3/5
+    # the share (1 - 1/2) / 3 = 1/6 has the odds 1/5, so the confidence has the odds 1/2
     (candidate,) = agreement(answered(["PF", "FF", "PP"], ["ab", "cd", "ef"])).candidates
     assert (candidate.chosen, candidate.rejected) == (2, 1)
-    assert candidate.confidence == pytest.approx(3 / 8)
+    assert candidate.confidence == pytest.approx(1 / 3)
 
 
 def test_a_group_that_always_gives_one_answer_makes_no_pair() -> None:

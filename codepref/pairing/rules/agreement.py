@@ -16,7 +16,7 @@ import numpy as np
 from codepref.pairing.rules.base import LATE, Bools, Candidate, Choice, Ints, PairingRule, RuleInput
 from codepref.pairing.rules.consensus import why_undecidable
 
-ODDS = 3.0
+ODDS = 2.5
 """The factor between the odds that a pair is right and the odds of share x tests passed; see `confidence_of`. It was
 fitted to data; see `benchmarks/pairs/leave_out.py`. It moves the confidence, and changes neither the pairs nor their
 order."""
@@ -105,7 +105,7 @@ def confidence_of(members: int, solutions: int, relative_tests: float, odds: flo
 
     confidence / (1 - confidence) = odds x x / (1 - x)
 
-    Example: 3 of 10 solutions that pass as many tests as any give x = 0.25, the odds 3 x 1/3 and the confidence 0.5.
+    Example: 3 of 10 solutions that pass as many tests as any give x = 1/4, the odds 2.5 x 1/3 and the confidence 5/11.
     """
     x = (members - 0.5) / solutions * relative_tests
     return odds * x / (1 + (odds - 1) * x)
