@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.pairs.forms import COLUMNS, FORMS, MEMBERS, RELATIVE, RIGHT, SOLUTIONS, TRUST, Answers, form_answers
-from benchmarks.pairs.measure import SHARES, Answer, figures, precision
+from benchmarks.pairs.measure import SHARES, Answer, calibration_floor, figures, precision
 from benchmarks.pairs.sources import Source
 from codepref.evaluation.calibration import expected_calibration_error
 from codepref.pairing.rules.agreement import confidence_of
@@ -73,7 +73,7 @@ def _halves(tables: Sequence[Answers], others: Sequence[Answers], source: Source
                 rows.append(_figures(part(table, unseen), form, odds))
     result: dict[str, Any] = {"form": _counted(forms), "odds": _counted(constants), "settings": {}}
     for setting_name, rows in figures_of.items():
-        means: dict[str, Any] = {"ece": float(np.mean([row["ece"] for row in rows]))}
+        means: dict[str, Any] = {key: float(np.mean([row[key] for row in rows])) for key in ("ece", "ece floor")}
         for share in SHARES:
             key = f"at {share:.0%}"
             values = [row[key][0] for row in rows]
@@ -157,4 +157,7 @@ def _figures(table: Answers, form: str, odds: float) -> dict[str, Any]:
     """Return the figures of a form on a source that did not choose it. The form's own order sorts the pairs."""
     rows = table[form].reshape(-1, COLUMNS)
     sorted_by_trust = [Answer(row[TRUST], row[RIGHT] > 0) for row in rows]
-    return figures(sorted_by_trust, draws=table[form].shape[1]) | {"ece": calibration_error(table, form, odds)}
+    found = figures(sorted_by_trust, draws=table[form].shape[1])
+    confidence = np.array([answer.confidence for answer in _confident(table, form, odds)])
+    floor = calibration_floor(confidence.reshape(table[form].shape[:2]))
+    return found | {"ece": calibration_error(table, form, odds), "ece floor": floor}

@@ -104,11 +104,30 @@ def figures(answers: Sequence[Answer], draws: int) -> dict[str, Any]:
     problems = np.arange(len(answers)).reshape(-1, draws)
     samples = [problems[generator.integers(len(problems), size=len(problems))].ravel() for _ in range(1000)]
     result: dict[str, Any] = {"pairs": int(paired.sum()), "right": float(right[paired].mean()), "ece": error}
+    result["ece floor"] = calibration_floor(confidence.reshape(-1, draws))
     for share in SHARES:
         resampled = [precision(confidence[rows], right[rows], share) for rows in samples]
         low, high = np.quantile(resampled, [0.025, 0.975])
         result[f"at {share:.0%}"] = [precision(confidence, right, share), float(low), float(high)]
     return result
+
+
+def calibration_floor(confidence_PD: npt.NDArray[np.float64]) -> float:
+    """Return the calibration error to expect of a confidence that is calibrated, from so few problems.
+
+    confidence_PD: one row for each problem, one column for each draw, -1 for no pair. In each of 200 simulations a pair
+    is right with its confidence as the chance. One random number decides all draws of a problem, since they share the
+    problem's solutions. So the result is the floor for draws that are as dependent as can be.
+    """
+    generator = np.random.default_rng(0)
+    paired = confidence_PD >= 0
+    errors = [
+        expected_calibration_error(
+            confidence_PD[paired], (generator.random((len(confidence_PD), 1)) < confidence_PD)[paired]
+        )
+        for _ in range(200)
+    ]
+    return float(np.mean(errors))
 
 
 def precision(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], share: float) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.pairs.forms import FORMS
 from benchmarks.pairs.leave_out import choose, chosen_form
-from benchmarks.pairs.measure import Answer, draws_of, figures, possible, precision
+from benchmarks.pairs.measure import Answer, calibration_floor, draws_of, figures, possible, precision
 from benchmarks.pairs.sources import Measured, Source
 from benchmarks.pairs.table import docs_tables, table
 from codepref.pairing.rules.agreement import ODDS
@@ -51,6 +51,13 @@ def test_figures_are_shares_of_all_problems_and_draws() -> None:
     assert (found["pairs"], found["right"]) == (9, pytest.approx(2 / 9))
     assert found["at 20%"][0] == 1.0
     assert found["at 30%"][0] == pytest.approx(2 / 3)
+
+
+def test_a_calibrated_confidence_has_an_error_that_falls_with_the_number_of_problems() -> None:
+    # One pair with the confidence 0.5 is right or wrong, so its error is 0.5. A confidence of 0 is never wrong.
+    assert calibration_floor(np.array([[0.5]])) == 0.5
+    assert calibration_floor(np.array([[0.0], [-1.0]])) == 0.0
+    assert calibration_floor(np.full((10_000, 1), 0.5)) < 0.02
 
 
 def source(right: list[bool], *, replace: bool) -> Source:
