@@ -1,45 +1,26 @@
-"""Runs self-written tests, draws parts of the matrix of their verdicts, and measures the pairs that rules choose."""
+"""Draws parts of a matrix of verdicts, and measures the pairs that rules choose from them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.pairs.sources import Measured, Setting, Source
 from codepref.evaluation.calibration import expected_calibration_error
-from codepref.execution.execute import execute, read_verdicts
-from codepref.execution.limits import Limits
+from codepref.execution.execute import read_verdicts
 from codepref.pairing.hygiene import count_in_share
-from codepref.pairing.pair import pair, rule_input
+from codepref.pairing.pair import pair
 from codepref.pairing.rules import RULES
 from codepref.pairing.rules.base import RuleInput
-from codepref.problems.load import load_problems
 from codepref.problems.statements import read_statements
-from codepref.sampling.answers import load_solutions, load_tests
-from codepref.sampling.probes import with_probes
 
 SHARES = (0.2, 0.3)
 """The shares of all problems and draws at which precision is measured."""
-SETTINGS = ((10, 50, 20), (100, 100, 4))
-"""The measured settings: J solutions, K tests, and the number of draws for each problem."""
-ASSERTS_PER_COMPLETION = 5
-PROBES = 60
-TEST_SECONDS = 0.1
-TRUE_SECONDS = 10.0
-"""The limit `cpu_seconds` for the true tests. It is high, so that a correct but slow solution passes."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One problem: the verdicts of the tests that the model wrote, and which solutions pass the true tests."""
-
-    verdicts: RuleInput
-    right_S: npt.NDArray[np.bool_]
 
 
 class Answer(NamedTuple):
@@ -49,53 +30,64 @@ class Answer(NamedTuple):
     right: bool
 
 
-def execute_all(data: Path, out: Path) -> list[Measured | None]:
-    """Run all solutions against the self-written and the true tests. A problem without self-written tests is None."""
-    problems = load_problems(data / "codegen16b" / "problems.jsonl.gz")
-    solutions = load_solutions(data / "codegen16b" / "solutions.jsonl.gz", problems)
-    tests = load_tests(data / "codegen16b" / "tests.jsonl.gz", problems, per_completion=ASSERTS_PER_COMPLETION).tests
-    probed = with_probes(problems, tests, PROBES)
-    own = execute(problems, solutions, probed, limits=Limits(TEST_SECONDS), out=out / "own")
-    known = {problem.task_id for problem in problems}
-    true_problems = [p for p in load_problems(data / "evalplus" / "HumanEvalPlus.jsonl.gz") if p.task_id in known]
-    true = execute(true_problems, solutions, limits=Limits(TRUE_SECONDS), out=out / "true")
-    right = {matrix.task_id: np.array([v.correct is True for v in matrix.verdicts]) for matrix in true}
-    measured: list[Measured | None] = []
-    for matrix in own:
-        verdicts = rule_input(matrix, 0)
-        measured.append(Measured(verdicts, right[matrix.task_id]) if verdicts.weight_T.sum() else None)
-    return measured
+NO_PAIR = Answer(-1.0, False)
 
 
-def draw(
-    verdicts: RuleInput, solutions: int, tests: int, generator: np.random.Generator
-) -> tuple[RuleInput, npt.NDArray[np.intp]]:
-    """Draw solutions and tests with replacement. Return this part of the matrix, and the rows of the drawn solutions.
+def draws_of(source: Source, setting: Setting) -> Iterator[tuple[RuleInput, npt.NDArray[np.bool_]] | None]:
+    """Yield the draws of each problem, problem by problem, with which of the drawn solutions are right.
+
+    The draws are the same in each call. None stands for a draw from a problem without verdicts.
+    """
+    generator = np.random.default_rng(0)
+    for problem in source.problems:
+        for _ in range(setting[2]):
+            yield _draw(problem, setting, generator, replace=source.replace) if problem else None
+
+
+def _draw(
+    problem: Measured, setting: Setting, generator: np.random.Generator, *, replace: bool
+) -> tuple[RuleInput, npt.NDArray[np.bool_]]:
+    """Draw J solutions, and K tests with replacement.
 
     The chance of a test is proportional to how often the model wrote it. A test that is drawn twice has weight 2.
+    replace: whether the solutions are drawn with replacement. Otherwise no more are drawn than there are.
     """
-    rows = generator.choice(len(verdicts.passed_ST), solutions)
+    verdicts, (solutions, tests, _) = problem.verdicts, setting
+    count = len(verdicts.passed_ST)
+    rows = generator.choice(count, solutions if replace else min(solutions, count), replace=replace)
     share_T = verdicts.weight_T / verdicts.weight_T.sum()
     columns, counts = np.unique(generator.choice(len(share_T), tests, p=share_T), return_counts=True)
-    return verdicts.part(rows, columns, weight_T=counts, seed=int(generator.integers(2**62))), rows
+    part = verdicts.part(rows, columns, weight_T=counts, seed=int(generator.integers(2**62)))
+    return part, problem.right_S[rows]
 
 
-def answers_of(problems: Sequence[Measured | None], rule: str, setting: tuple[int, int, int]) -> Iterator[Answer]:
-    """Yield what a rule chooses for each problem and draw, problem by problem. All rules get the same draws."""
-    solutions, tests, draws = setting
-    generator = np.random.default_rng(0)
-    for problem in problems:
-        for _ in range(draws):
-            if problem is None:
-                yield Answer(-1.0, False)
-                continue
-            part, rows = draw(problem.verdicts, solutions, tests, generator)
-            candidates = RULES.load(rule).choose(part).candidates
-            if not candidates:
-                yield Answer(-1.0, False)
-                continue
-            chosen, rejected = rows[candidates[0].chosen], rows[candidates[0].rejected]
-            yield Answer(candidates[0].confidence, bool(problem.right_S[chosen] and not problem.right_S[rejected]))
+def answers_of(source: Source, rule: str, setting: Setting) -> list[Answer]:
+    """Return what a rule chooses for each problem and draw, problem by problem."""
+    answers = []
+    for drawn in draws_of(source, setting):
+        candidates = RULES.load(rule).choose(drawn[0]).candidates if drawn else ()
+        if drawn and candidates:
+            right = bool(drawn[1][candidates[0].chosen] and not drawn[1][candidates[0].rejected])
+            answers.append(Answer(candidates[0].confidence, right))
+        else:
+            answers.append(NO_PAIR)
+    return answers
+
+
+def measured(source: Source, rules: Sequence[str]) -> dict[str, Any]:
+    """Return the number of problems of a source, and the figures of each rule in each of its settings."""
+    result: dict[str, Any] = {"problems": len(source.problems)}
+    for setting in source.settings:
+        rows = {rule: figures(answers_of(source, rule, setting), draws=setting[2]) for rule in rules}
+        result[f"{setting[0]}x{setting[1]}"] = {"possible": possible(source, setting), "rules": rows}
+    return result
+
+
+def possible(source: Source, setting: Setting) -> float:
+    """Return the share of all draws that hold a right and a wrong solution, from which a right pair can be made."""
+    return float(
+        np.mean([drawn is not None and len(set(drawn[1].tolist())) == 2 for drawn in draws_of(source, setting)])
+    )
 
 
 def figures(answers: Sequence[Answer], draws: int) -> dict[str, Any]:
@@ -112,11 +104,30 @@ def figures(answers: Sequence[Answer], draws: int) -> dict[str, Any]:
     problems = np.arange(len(answers)).reshape(-1, draws)
     samples = [problems[generator.integers(len(problems), size=len(problems))].ravel() for _ in range(1000)]
     result: dict[str, Any] = {"pairs": int(paired.sum()), "right": float(right[paired].mean()), "ece": error}
+    result["ece floor"] = calibration_floor(confidence.reshape(-1, draws))
     for share in SHARES:
         resampled = [precision(confidence[rows], right[rows], share) for rows in samples]
         low, high = np.quantile(resampled, [0.025, 0.975])
         result[f"at {share:.0%}"] = [precision(confidence, right, share), float(low), float(high)]
     return result
+
+
+def calibration_floor(confidence_PD: npt.NDArray[np.float64]) -> float:
+    """Return the calibration error to expect of a confidence that is calibrated, from so few problems.
+
+    confidence_PD: one row for each problem, one column for each draw, -1 for no pair. In each of 200 simulations a pair
+    is right with its confidence as the chance. One random number decides all draws of a problem, since they share the
+    problem's solutions. So the result is the floor for draws that are as dependent as can be.
+    """
+    generator = np.random.default_rng(0)
+    paired = confidence_PD >= 0
+    errors = [
+        expected_calibration_error(
+            confidence_PD[paired], (generator.random((len(confidence_PD), 1)) < confidence_PD)[paired]
+        )
+        for _ in range(200)
+    ]
+    return float(np.mean(errors))
 
 
 def precision(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], share: float) -> float:

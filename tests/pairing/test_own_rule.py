@@ -1,6 +1,5 @@
 """Tests of the rule `agreement` on small matrices of answers, with results that were derived by hand."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ from test_rules import rule_input
 
 from codepref.execution.sandbox.wire import status_page
 from codepref.pairing.pair import rule_input as input_of
-from codepref.pairing.rules.agreement import FLOOR, agreement
+from codepref.pairing.rules.agreement import agreement, confidence_of
 from codepref.pairing.rules.base import LATE, RAISED, RuleInput
 from codepref.records import ANSWER_DIGEST_BYTES, Test, Verdict, VerdictMatrix
 
@@ -37,15 +36,53 @@ def answered(verdicts: list[str], answers: list[str], forms: list[str] | None = 
 
 
 def test_the_confidence_of_an_example_that_was_computed_by_hand() -> None:
-    # Rows 0 and 1 give the same answers, so each has a support of 1/3. Row 2 shares one answer of four with them, which
-    # adds 0.25^96 and is negligible. Row 3 shares no answer with them. Four different answers have the entropy ln 4.
+    # Rows 0 and 1 give the same answers. Their share is (2 - 1/2) / 4 = 3/8, and no solution passes more tests. So the
+    # odds are 2.5 x 3/5 = 3/2, and the confidence is 3/5.
     verdicts = answered(["PP", "PP", "FP", "FF"], ["abcd", "abcd", "ebgh", "ijkl"])
     (candidate,) = agreement(verdicts).candidates
     assert (candidate.chosen, candidate.rejected) == (0, 3)  # row 2 fails one of the two tests, row 3 both
-    variety = math.log(4) / (math.log(4) + 1)
-    trust = (1 / 3) ** 1.5 * variety
-    assert candidate.confidence == pytest.approx(0.1 + 0.9 * trust / (trust + 0.1), rel=1e-6)
+    assert candidate.confidence == pytest.approx(3 / 5)
     assert candidate.evidence["agreeing_solutions"] == 2
+
+
+@pytest.mark.parametrize(
+    ("members", "solutions", "relative_tests", "expected"),
+    [(3, 10, 1.0, 5 / 11), (3, 10, 0.4, 5 / 23), (10, 10, 1.0, 95 / 97), (1, 1, 1.0, 5 / 7)],
+)
+def test_the_confidence_has_two_and_a_half_times_the_odds_of_share_x_relative_tests(
+    members: int, solutions: int, relative_tests: float, expected: float
+) -> None:
+    # x = 1/4 has the odds 1/3, x = 1/4 x 0.4 = 1/10 has 1/9, x = 19/20 has 19, and x = 1/2 has 1
+    assert confidence_of(members, solutions, relative_tests) == pytest.approx(expected)
+
+
+def test_the_number_of_tests_passed_counts_only_in_comparison_with_other_solutions() -> None:
+    # share x relative tests: 3/6 x 1/3 = 1/6 for rows 0 to 2, and 2/6 x 1 = 1/3 for rows 3 and 4
+    answers = ["abcd"] * 3 + ["efgh"] * 2 + ["ijkl"]
+    few = agreement(answered(["PFFF"] * 3 + ["FPPP"] * 2 + ["FFFF"], answers)).candidates
+    all_tests = agreement(answered(["FFFF"] * 3 + ["PPPP"] * 2 + ["FFFF"], answers)).candidates
+    assert {few[0].chosen, all_tests[0].chosen} <= {3, 4}
+    assert few[0].confidence == all_tests[0].confidence == confidence_of(2, 6, 1.0)
+
+
+def test_a_large_group_is_chosen_though_another_solution_passes_more_tests() -> None:
+    # share x relative tests: 3/6 x 2/4 = 1/4 for rows 0 to 2, and 1/6 for row 3
+    verdicts = answered(["PPFF"] * 3 + ["PPPP", "FFFF", "FFFF"], ["abcd"] * 3 + ["efgh", "ijkl", "mnop"])
+    (candidate,) = agreement(verdicts).candidates
+    assert candidate.chosen in {0, 1, 2}
+    assert candidate.confidence == confidence_of(3, 6, 1 / 2)
+
+
+def test_the_larger_of_two_groups_that_pass_equally_many_tests_is_chosen() -> None:
+    verdicts = answered(["PF", "FP", "FP", "FF"], ["ab", "cd", "cd", "ef"])
+    (candidate,) = agreement(verdicts).candidates
+    assert candidate.chosen in {1, 2}
+
+
+def test_a_solution_that_fails_more_of_the_chosen_ones_tests_is_rejected_first() -> None:
+    # Row 2 fails one of the two tests and gives other answers to all probes. Row 3 fails both tests.
+    verdicts = answered(["PP", "PP", "FP", "FF"], ["abcdef", "abcdef", "xbyzuv", "xycdef"])
+    assert [one.rejected for one in agreement(verdicts, max_pairs=2).candidates] == [3, 2]
 
 
 def test_probes_separate_solutions_that_pass_the_same_tests() -> None:
@@ -59,16 +96,18 @@ def test_probes_separate_solutions_that_pass_the_same_tests() -> None:
     assert candidate.rejected == 5
 
 
-def test_without_any_agreement_the_tests_decide_and_the_confidence_is_the_lowest() -> None:
+def test_without_any_agreement_the_tests_decide_and_the_confidence_is_low() -> None:
+    # the share (1 - 1/2) / 3 = 1/6 has the odds 1/5, so the confidence has the odds 1/2
     (candidate,) = agreement(answered(["PF", "FF", "PP"], ["ab", "cd", "ef"])).candidates
-    assert (candidate.chosen, candidate.rejected, candidate.confidence) == (2, 1, FLOOR)
+    assert (candidate.chosen, candidate.rejected) == (2, 1)
+    assert candidate.confidence == pytest.approx(1 / 3)
 
 
 def test_a_group_that_always_gives_one_answer_makes_no_pair() -> None:
     same = agreement(answered(["PP", "PP", "FF"], ["aaaa", "aaaa", "bcde"])).candidates
     many = agreement(answered(["PP", "PP", "FF"], ["abcd", "abcd", "efgh"])).candidates
-    assert not same  # no variety, so the score is 0
-    assert many[0].confidence > 0.4
+    assert not same
+    assert many
 
 
 def test_an_input_on_which_working_solutions_raise_does_not_separate_them() -> None:
@@ -116,7 +155,7 @@ def test_on_any_matrix_the_two_sides_have_different_answers(rows: list[tuple[str
     assert bool(choice.candidates) != bool(choice.reason)
     for candidate in choice.candidates:
         assert candidate.chosen != candidate.rejected
-        assert FLOOR <= candidate.confidence <= 1
+        assert 0 < candidate.confidence < 1
         assert (verdicts.answers_SA[candidate.chosen] != verdicts.answers_SA[candidate.rejected]).any()
     assert choice == agreement(verdicts, max_pairs=3)
 
