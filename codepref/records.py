@@ -72,6 +72,7 @@ class Test:
     kind "calls": `source` is JSON with a call and its expected result; see `codepref.problems.calls`.
     kind "stdio": `source` is JSON, {"input": text, "output": text}. The solution is a program that reads the input.
     kind "checker": as "stdio", with a program that decides; see `codepref.problems.checkers`.
+    kind "run": the solution is a program that only runs. The service uses it, and problems have no such tests.
     count: how often the model wrote this test, since equal tests are one record. It is 1 for a test of the problem, and
     0 for a probe. A probe is a call without an expected answer, so its verdict code says nothing about correctness.
     """

@@ -27,6 +27,7 @@ from ..wire.library_values import tuple_class
 from ..wire.plain_data import NUMPY_KINDS, U32
 from ..wire.proxies import ABILITIES
 from ..wire.references import referenced
+from .captured import Captured, run_captured
 from .nodes import call_with_nodes
 from .ordinary import enter_folder
 from .program import run_program
@@ -131,7 +132,7 @@ class Server:
         self._module = types.ModuleType("solution")
         self._number = b""
 
-    def send(self, value: bytes) -> None:
+    def send(self, value: Any) -> None:
         """Send `value` as the answer to the current request, before the operation has returned."""
         frames.send(CHANNEL, self._number + b"+" + Encoder(lambda _: None, exact=False).encode(value) + U32.pack(0))
 
@@ -258,6 +259,11 @@ def _run_program(server: Server, preamble: str, source: str, text: str) -> bytes
     return run_program(preamble, source, text, server.send)
 
 
+def _run_captured(server: Server, source: str) -> Captured:
+    """Run a whole program, for tests of the kind "run"."""
+    return run_captured(source, server.send)
+
+
 def _next(server: Server, iterator: Iterator[Any]) -> Any:
     return next(iterator)
 
@@ -286,6 +292,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "method": _call_method,
     "nodes": _call_nodes,
     "stdio": _run_program,
+    "run": _run_captured,
 }
 """What the test runner may request, by name. "front" is a batch that ends early when its outputs are large."""
 
