@@ -31,9 +31,7 @@ class Connection:
         await writer.drain()
         try:
             lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            headers = {
-                name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)
-            }
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
             content = await reader.readexactly(int(headers.get("content-length", "0")))
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             self.close()

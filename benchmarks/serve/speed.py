@@ -12,15 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import codepref
 from benchmarks.common.samples import SUITES, read_samples
 from benchmarks.serve.http import Connection, ServerProcess, running_server
-
-import codepref
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
-from codepref.execution.tasks import Task
+from codepref.execution.tasks import Task, task_digest
 from codepref.execution.vacuous import screen
-from codepref.execution.tasks import task_digest
 from codepref.records import Problem, Solution
 from codepref.service.exact import exact_row
 
