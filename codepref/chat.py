@@ -29,7 +29,10 @@ _RULE, _ASK, _ANSWER = "Rule7", "Ask7", "Answer7"
 
 
 class TemplateError(UserError):
-    """A chat template refuses or changes messages, or a message has a token that the model's embedding lacks."""
+    """Raised if a chat template fails on messages, leaves out or changes their texts, or gives an unknown token.
+
+    A token is unknown if the model's embedding lacks it.
+    """
 
 
 class Chat:
@@ -62,7 +65,7 @@ class Chat:
         """Return messages as the template takes them.
 
         If the template refuses system turns, the text of the system turns at the beginning goes to the head of the user
-        turn that follows them. If it takes them, or if no user turn follows, the messages are unchanged.
+        turn that follows them. Otherwise, and if no user turn follows, the messages are unchanged.
         """
         turns = list(messages)
         count = next((at for at, turn in enumerate(turns) if turn["role"] != "system"), len(turns))
@@ -104,10 +107,10 @@ class Chat:
     def fault(self, messages: Sequence[Message], *, prompt: bool = False) -> str:
         """Return how the template changes or leaves out the texts of messages, or "" if it does neither.
 
-        The returned text ends with KEPT if only blank lines or white space at the ends of lines change. prompt: whether
-        the messages are a prompt. In a prompt, a change of a text's first indentation also gives a text with KEPT. In a
-        row for training it does not, since the answer can continue the code of the prompt. Raises TemplateError if the
-        template fails.
+        Only the texts of system, user and assistant turns are compared. The returned text ends with KEPT if only blank
+        lines or white space at the ends of lines change. prompt: whether the messages are a prompt. In a prompt, a
+        change of a text's first indentation also gives a text with KEPT. In a row for training it does not, since the
+        answer can continue the code of the prompt. Raises TemplateError if the template fails.
         """
         if self.system_turns == "left out" and any(
             turn["role"] == "system" and turn["content"].strip() for turn in messages
@@ -176,7 +179,7 @@ def _clock() -> str:
 
 
 def check_syntax(tokenizer: Any) -> None:
-    """Raise jinja's TemplateSyntaxError if the chat template is not valid Jinja. A template may refuse messages."""
+    """Raise jinja's TemplateSyntaxError if the chat template is not valid Jinja. Other errors of it are ignored."""
     import jinja2
 
     try:

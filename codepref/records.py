@@ -19,8 +19,9 @@ VERDICT_CODES = "PFETMXSI"
 P, pass: the test ran to its end without a failure. F, fail: an assertion of the test failed, or an output was wrong. E,
 error: another exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory limit. X, forbidden:
 the solution raised a PermissionError, usually because the sandbox refused an action, or a forbidden system call ended
-the solution. S, skipped: the test did not run to its end, because the solution had used up its timeouts, or the tests
-prove nothing about the solution. I, infrastructure: a fault of codepref, of the machine or of the problem itself.
+the solution. S, skipped: the test did not run to its end because the solution had used up its timeouts, or its result
+does not count because the tests prove nothing about the solution. I, infrastructure: a fault of codepref, of the
+machine or of the problem itself.
 """
 FAILING_CODES = frozenset("FETMX")
 """The codes that count against a solution."""
@@ -70,11 +71,13 @@ class Test:
     kind "pytest": `source` defines test functions and test classes, which pytest runs.
     kind "doctest": `source` holds examples (`>>> f(1)`), as text or in strings at the top level of Python.
     kind "calls": `source` is JSON with a call and its expected result; see `codepref.problems.calls`.
-    kind "stdio": `source` is JSON, {"input": text, "output": text}. The solution is a program that reads the input.
+    kind "stdio": `source` is JSON with an input and an output; see `codepref.problems.stdio`. The solution is a program
+    that reads the input.
     kind "checker": as "stdio", with a program that decides; see `codepref.problems.checkers`.
     kind "run": the solution is a program that only runs. The service uses it, and problems have no such tests.
-    count: how often the model wrote this test, since equal tests are one record. It is 1 for a test of the problem, and
-    0 for a probe. A probe is a call without an expected answer, so its verdict code says nothing about correctness.
+    count: the number of the model's completions that hold this test, since equal tests are one record. It is 1 for a
+    test of the problem, and 0 for a probe. A probe is a call without an expected answer, so its verdict code says
+    nothing about correctness.
     """
 
     __test__ = False  # keeps pytest from collecting a class of this name
@@ -94,8 +97,8 @@ class Problem:
     style: the form of the prompt. "complete": the prompt is code that the completion continues. "instruct": the prompt
     is a request in words, and the completion is code that defines the entry point. "program": the prompt asks for a
     program that reads standard input, and the entry point is not used.
-    entry_point: the name of the function that tests call.
-    helpers: code of the problem statement that tests may call, such as `poly` of HumanEval/32. It never comes from a
+    entry_point: the name of the function or class that tests use.
+    helpers: code that tests may use, such as imports or the function `poly` of HumanEval/32. It never comes from a
     solution.
     preamble: code such as imports and the names of types. The parts that a solution uses and lacks are put before it.
     gold: a reference program, which should pass every test. None if the problem's source has no such program.
@@ -117,8 +120,9 @@ class Problem:
 class Solution:
     """One answer of a model to one problem.
 
-    text: the program, or "" if the answer holds no code. solution_id: a number that no other solution of the task has,
-    usually its position among them, from 0. raw: the answer from which `text` was extracted, or "" if it is not known.
+    text: the program, or "" if no program was found in the answer. solution_id: a number that no other solution of the
+    task has, usually its position among them, from 0. raw: the answer from which `text` was extracted, or "" if it is
+    not known.
     """
 
     task_id: str
@@ -219,7 +223,7 @@ class Instruction:
 
     @property
     def whole(self) -> str:
-        """The system text and the instruction as one text, for readers that know no system turn."""
+        """The system text, a blank line and the instruction as one text. Without a system text, the instruction."""
         return f"{self.system}\n\n{self.text}" if self.system else self.text
 
 
@@ -229,8 +233,8 @@ class Response:
 
     response_id: a number that no other response of the task has, usually its position among them, from 0. For a
     response that is a sampled solution, it is the solution's id. model: the name of the model or pool member that wrote
-    it. finished: False if the token limit cut the response off. principle: the sentence of the prompt that asked for
-    the preference, or "".
+    it. finished: False if the response was cut off, usually at the token limit. principle: the sentence of the prompt
+    that asked for the preference, or "".
     """
 
     task_id: str

@@ -170,9 +170,10 @@ def test_commands_in_code_blocks_can_be_typed(document: Path) -> None:
 
 
 def check_overrides(command: str, parsed: argparse.Namespace) -> None:
-    """Raise an error for a `--set` of `run`, `demo` or `train` with an unknown key.
+    """Raise an error for a wrong `--set` of `run`, `demo` or `train`.
 
-    For `run` and `demo`, also raise an error for values of a wrong type or out of bounds.
+    It is wrong in `run` and `demo` if the key is unknown, or if the value has a wrong type or is out of bounds. It is
+    wrong in `train` if the section [training] lacks the key.
     """
     if command in ("run", "demo"):
         recipe_from_document({}, overrides=parsed.overrides)

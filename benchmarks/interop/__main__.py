@@ -3,7 +3,8 @@
 Each trainer is in an environment of its own, since trainers need different versions of the same packages. The folder
 of an environment is given as NAME=FOLDER, and `readers/read_NAME.py` runs with its Python. A reader loads the exported
 file by the exported settings, and returns the texts of the tokens on which the trainer would train. A row arrives whole
-if its prompt part holds each message of the prompt, and its answer parts hold the answers.
+if its prompt part holds each message of the prompt and no answer, its answer parts hold the answers, and its label, if
+it has one, is right.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ READERS = Path(__file__).parent / "readers"
 
 
 def main() -> None:
-    """Run the benchmark, print one line for each kind of rows, and write the results file."""
+    """Run the benchmark, print one line for each file that is read, and write the results file."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.interop", description=__doc__, formatter_class=plain)
     parser.add_argument("environments", nargs="+", metavar="NAME=FOLDER", help=f"name: {', '.join(KINDS)}")

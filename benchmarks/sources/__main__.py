@@ -1,6 +1,6 @@
 """Measures the speed and the memory with which `codepref inspect --limit 0` reads a large source of problems.
 
-The rows are made here, in the form of OpenCodeInstruct: a request of about 180 words, a program, ten asserts and the
+The rows are made here, in the form of OpenCodeInstruct: a request of 180 words, a program, ten asserts and the
 columns with the judgement of a model. They are not rows of that data set.
 """
 

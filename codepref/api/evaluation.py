@@ -153,7 +153,10 @@ def evaluate(
 
 
 def _check_no_server(address: bool, engine: bool) -> None:
-    """Raise UserError if a server is named where there is no model. address, engine: whether it is named by these."""
+    """Raise UserError if a server is named although there is no model.
+
+    address: whether the server's address or settings of calls are given. engine: whether an [engine] is given.
+    """
     if address:
         raise UserError("base_url (--base-url) is the address of a server for a model: give `model` (--model) too")
     if engine:

@@ -43,7 +43,7 @@ def execute(
     out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. A later
     call with the same folder and input continues an interrupted one.
     vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and leaves a solution unjudged if
-    such a program passes all tests of its problem. "keep" runs all tests. docs/reference/verdicts.md has the rule.
+    the other tests prove nothing about it. "keep" runs all tests. docs/reference/verdicts.md has the rule.
 
     Returns one matrix for each task that has solutions. Raises UserError for wrong input, and MachineError if
     this machine lacks something, such as Landlock or disk space.

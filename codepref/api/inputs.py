@@ -30,10 +30,10 @@ Pairs = Any
 def load_problems(source: Problems, *, limit: int | None = None, strict: bool = False) -> list[Problem]:
     """Load problems from a file, a hub name, `starter:SPLIT`, records, or rows of a known format (`datasets.Dataset`).
 
-    limit: load only the first `limit` problems. strict: refuse bad rows. By default they are left out, with a warning;
-    the attribute `left_out` of the result describes them. See `codepref.problems.load.load_problems` for the formats,
-    and for the errors if `source` is a text or a Path. Raises UserError for bad rows if `strict` is set or if all rows
-    are bad. Records are not checked.
+    limit: load at most this many problems. Of records or rows, only the first `limit` are used. strict: refuse bad
+    rows. By default they are left out, with a warning; the attribute `left_out` of the result describes them. See
+    `codepref.problems.load.load_problems` for the formats, and for the errors if `source` is a text or a Path. Raises
+    UserError for bad rows if `strict` is set or if all rows are bad. Records are not checked.
     """
     if isinstance(source, str | Path):
         from codepref.problems.load import load_problems as load
@@ -69,7 +69,7 @@ def read_solutions(solutions: Solutions, problems: Sequence[Problem]) -> Iterato
 def _of_kind(item: Any, kind: type) -> Any:
     if not isinstance(item, kind):
         raise UserError(
-            "solutions must be a file, Solution records, or rows with task_id and completion or solution, not a mixture"
+            "solutions must be a path, Solution records, or rows with task_id and completion or solution, not a mixture"
         )
     return item
 
@@ -79,7 +79,7 @@ def read_tests(
 ) -> Mapping[str, Sequence[Test]] | None:
     """Return the tests by task. With `probes` above 0, add the probes that `with_probes` makes.
 
-    Returns None if `tests` is None and `probes` is 0: the problems' own tests are used unchanged. per_completion: the
+    If `tests` is None and `probes` is 0, return None, which stands for the problems' own tests. per_completion: the
     largest number of asserts to keep from one completion in a file of tests. Raises UserError for a negative `probes`,
     and for a file that cannot be read or has malformed rows.
     """
@@ -156,10 +156,10 @@ def on_server(
 def default_template(template: str | None, model: Any, kind: str) -> str | None:
     """Return `template` or, if it is None, the template of this `kind` in the model's folder.
 
-    Returns None, which means codepref's default, if neither exists. An Engine and `ENGINE:MODEL`, such as
-    `scripted:FILE`, count as models without a folder. Some
-    models, such as the starter, understand only the wording that they were trained on, and their folders hold templates
-    with this wording. kind: "solutions" or "tests".
+    Return None, which means codepref's default, if neither exists. An Engine and `ENGINE:MODEL`, such as
+    `scripted:FILE`, count as models without a folder. Some models, such as the starter, understand only the wording
+    that they were trained on, and their folders hold templates with this wording. kind: "solutions" or "tests".
+    Raises what `codepref.models.model_templates` raises.
     """
     if template is None and isinstance(model, str) and (":" not in model.partition("/")[0] or Path(model).exists()):
         from codepref.models import model_templates

@@ -28,9 +28,9 @@ def on_launched(
 ) -> Iterator[str | Engine]:
     """Yield an engine that starts the server of `engine` for `model`. Stop the server after the block.
 
-    Without `engine`, or if it names no server, yield `model`. calls: settings of the calls. folder: for the output of
-    the server; None: a folder that is removed afterwards. Raises UserError for an Engine in place of the model's name.
-    `on_server` makes such an Engine from an address.
+    Without `engine`, or if it names no server, yield `model`. calls: settings of the calls. folder: the folder for the
+    output of the server; None stands for a temporary folder. Raises UserError if `engine` names a server and `model` is
+    an Engine. `on_server` makes such an Engine from an address.
     """
     if engine is None or not engine.launches:
         yield model

@@ -36,8 +36,8 @@ def pair(
     """Select preference pairs from verdicts or ratings.
 
     verdicts: a folder that `execute` wrote, or matrices. Most rules read only verdicts.
-    judgments: a file that `judge` wrote, a published data set, or records. The rule `rated` reads only judgments. The
-    rule `tests-then-rating` reads judgments and the verdicts of the same responses.
+    judgments: a file that `judge` wrote, a published data set, or records. The rule `rated` chooses by judgments alone.
+    The rule `tests-then-rating` chooses by judgments and by verdicts of the same responses.
     problems: the source of the prompts. It may be None if judgments or a folder of verdicts are given: judgments hold
     the instructions, and the folder holds the problems' prompts. With judgments the prompts are the instructions,
     unless `problems` is given.

@@ -45,10 +45,10 @@ def train(
 
     Give exactly one of `pairs`, `verdicts`, `data` and `problems`.
     pairs: a file, a hub name, Pair records, a PairSet, or rows such as a `datasets.Dataset` (see
-    `codepref.pairing.artifact.read_pairs`). The method `kto` learns from
-    both sides as single answers, and `sft` from the chosen sides.
-    verdicts: a folder that `execute` wrote. `rft` and `sft` learn from solutions that passed all tests, at most four of
-    each problem. `kto` also learns from failed solutions, at most four of each problem.
+    `codepref.pairing.artifact.read_pairs`). The method `kto` learns from both sides as single answers, and `sft` from
+    the chosen sides.
+    verdicts: a folder that `execute` wrote. `rft` and `sft` learn from correct solutions, at most four of each problem.
+    `kto` also learns from wrong solutions, at most four of each problem.
     `codepref.training.examples.examples_from_verdicts` says which solutions are left out.
     data: demonstrations for `sft`, or answers with a label for `kto`: a file, a hub name, or rows (see
     `codepref.training.demonstrations`).

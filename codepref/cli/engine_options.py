@@ -27,7 +27,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 def read_engine(options: Namespace) -> EngineSection | None:
     """Return the server that the options name, or None.
 
-    Raises UserError for wrong values, and for options of a server without --engine or --engine-command.
+    Raises UserError for a port out of range, and for options of a server without --engine or --engine-command.
     """
     names = {"preset": "engine", **{key: f"engine_{key}" for key in ("command", "options", "python", "port")}}
     values = {key: value for key, name in names.items() if (value := getattr(options, name)) is not None}

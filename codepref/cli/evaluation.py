@@ -122,9 +122,7 @@ def evaluate(options: Namespace) -> None:
     for reason, count in scores.left_out().items():
         print(f"solutions left out: {count:,} ({reason})")
     if unanswered := sorted(wanted - {row.task_id for row in scores.problems}):
-        print(
-            f"{len(unanswered):,} of {len(wanted):,} problems, such as {unanswered[0]}, left out: they have no solution"
-        )
+        print(f"left out: {len(unanswered):,} of {len(wanted):,} problems have no solution, such as {unanswered[0]}")
     if options.evalplus:
         print(options.evalplus)
     print(Path(options.out) / "scores.json")

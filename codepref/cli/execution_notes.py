@@ -1,7 +1,7 @@
 """The notes that `execute` prints on stderr. `evaluate` prints only the note on missing packages.
 
-The notes report tests that were left out, problems without tests, missing packages, verdict codes `I`, and gold
-solutions that fail.
+The notes report tests that were left out, problems without tests or with tests that prove nothing, missing packages,
+verdict codes `I`, and gold solutions that fail.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _describe(causes: Counter[str], tasks: set[str], summary: Mapping[str, Any])
 def note_vacuous(summary: Mapping[str, Any], log: Log) -> None:
     """Log the tests that were left out since they prove nothing, and the problems whose tests prove nothing.
 
-    summary: the content of summary.json. It names all of them, and this names the first ones.
+    summary: the content of summary.json, which names all of them. The messages name at most ten of each.
     """
     left_out: Mapping[str, Sequence[str]] = summary.get("vacuous_tests_by_problem", {})
     if left_out:

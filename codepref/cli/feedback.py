@@ -123,7 +123,9 @@ def _add_judge_model(parser: Parser, help_text: str) -> None:
         help="environment variable with the server's key (default %(default)s)",
     )
     parser.add_argument("--concurrency", type=int, default=8, help="number of calls at once (default %(default)s)")
-    parser.add_argument("--timeout", type=float, default=120.0, help="seconds for each call (default %(default)g)")
+    parser.add_argument(
+        "--timeout", type=float, default=120.0, help="seconds for each attempt at a call (default %(default)g)"
+    )
     parser.add_argument(
         "--retries", type=int, default=8, help="number of attempts after the first one (default %(default)s)"
     )

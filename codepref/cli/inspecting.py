@@ -21,7 +21,9 @@ def add_inspect(parser: Parser) -> None:
     )
     add_where(parser, "source")
     parser.add_argument(
-        "--limit", type=int, help="inspect only the first N problems; 0 reads all and runs no tests (default: all)"
+        "--limit",
+        type=int,
+        help="inspect only the first N problems; 0 reads all, and runs tests only with --gold (default: all)",
     )
     parser.add_argument(
         "--gold",

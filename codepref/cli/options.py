@@ -73,7 +73,10 @@ def add_where(parser: Parser, source: str) -> None:
 
 
 def apply_where(options: Namespace) -> None:
-    """Move the conditions of --where into the name of the source that they belong to."""
+    """Move the conditions of --where into the name of the source that they belong to.
+
+    Raises UserError if the source is not given, and for malformed conditions.
+    """
     if conditions := getattr(options, "where", []):
         from codepref.problems.source_names import with_conditions
 
@@ -161,10 +164,9 @@ def add_overrides(parser: Parser) -> None:
 
 
 def read_limits(options: Namespace, **defaults: Any) -> Limits:
-    """Return the sandbox's limits with the values of --cpu-seconds, --memory-mb and --timeout-factor.
+    """Return the sandbox's limits with the values of --cpu-seconds, --wall-seconds, --memory-mb and --timeout-factor.
 
-    defaults: the values of limits that no option sets, if they differ from the defaults of `Limits`. Raises UserError
-    for values out of range.
+    defaults: values for limits that the user does not set. Raises UserError for values out of range.
     """
     from codepref.execution.limits import Limits
 

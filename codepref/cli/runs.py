@@ -59,7 +59,9 @@ def add_push(parser: Parser) -> None:
     parser.add_argument(
         "--public", action="store_true", help="make the repositories that are created public (default: private)"
     )
-    parser.add_argument("--anyway", action="store_true", help="push the model even if it was not promoted")
+    parser.add_argument(
+        "--anyway", action="store_true", help="push the model even if it was not promoted or not measured"
+    )
     parser.set_defaults(command=push)
 
 

@@ -68,7 +68,7 @@ def sample(options: Namespace) -> None:
         without_code += not row.get("solution", True)
     print(f"{answers:,} answers, {cut:,} cut at {options.max_new_tokens} tokens")
     if options.kind == "solutions":
-        print(f"{without_code:,} answers hold no code that defines the entry point")
+        print(f"{without_code:,} answers hold no program for their problem")
     for line in server_lines(Path(options.out)):
         print(line)
     print(options.out)

@@ -13,7 +13,7 @@ _QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb<>"
 
 
 def address_mistake(base_url: str) -> str:
-    """Return what is wrong with a base address, or "" if calls can be made to it."""
+    """Return what is wrong with the form of a base address, or ""."""
     text = _bare(base_url)
     if not text.lower().startswith(("http://", "https://")):
         return f"base_url must begin with http:// or https://, not {hidden_login(base_url)!r}"
@@ -35,7 +35,7 @@ def address_mistake(base_url: str) -> str:
 def split_address(base_url: str) -> tuple[str, dict[str, str]]:
     """Return the base address and its query.
 
-    Quotes around the address, final slashes and the path of a single function are removed.
+    Quotes and angle brackets around the address, final slashes and the path of a single function are removed.
 
     >>> split_address("https://host/openai/v1/chat/completions?api-version=2")
     ('https://host/openai/v1', {'api-version': '2'})

@@ -61,7 +61,7 @@ class Replicas:
 
 @dataclass(frozen=True)
 class Endpoint(Replicas, ServerSettings, Named):
-    """One model on one server, with the settings of calls to it.
+    """One model on one or more servers, with the settings of calls to it.
 
     Files and tables call it `name`, or `model` if `name` is empty.
     """

@@ -24,7 +24,8 @@ class EngineSection:
     wait_seconds: float = bounded(900.0, above=0.0, doc="seconds in which the server must be ready")
     stop_seconds: float = bounded(20.0, low=0.0, doc="seconds that the server has to end before it is killed")
     adapters: Literal["merge", "serve"] = bounded(
-        "merge", doc="`merge` serves merged weights of a LoRA adapter; `serve`: vLLM and SGLang serve base and adapter"
+        "merge",
+        doc="`merge` merges a LoRA adapter before it is served; `serve`: vLLM and SGLang serve base and adapter",
     )
 
     @property

@@ -39,14 +39,15 @@ class Member(Endpoint):
 def load_members(path: Path) -> list[Member]:
     """Return the models in the `[[pool]]` tables of a TOML file. Other tables of the file are ignored.
 
-    Raises UserError for a file that is missing or not TOML, and for mistakes in its tables, as `parse_members` does.
+    Raises UserError for a file that is missing, is a folder or is not TOML, and for mistakes in its tables, as
+    `parse_members` does.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (IsADirectoryError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML ({error})") from None
+        raise UserError(f"{path}: the file is not valid TOML ({error})") from None
     return parse_members(document.get("pool", []), str(path))
 
 
@@ -70,8 +71,8 @@ def parse_members(tables: Any, where: str) -> list[Member]:
 def check_pool(members: Sequence[Member], where: str) -> list[str]:
     """Return one line for each mistake in the list of members.
 
-    Mistakes are an empty list of members, a member without `model`, equal labels, and a `base_url` that does not begin
-    with http:// or https://.
+    Mistakes are an empty list of members, a member without `model`, equal labels, and a `base_url` that is not the
+    address of a server.
     """
     if not members:
         return [f"{where}: the pool is empty. Write at least one [[pool]] table with `model`"]

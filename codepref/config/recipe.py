@@ -101,9 +101,9 @@ def read_document(path: Path) -> dict[str, Any]:
     except IsADirectoryError:
         inside = path / "recipe.toml"
         hint = f"; the recipe of the run in this folder is {inside}" if inside.is_file() else ""
-        raise UserError(f"{path}: is a folder, but a recipe is a TOML file{hint}") from None
+        raise UserError(f"{path} is a folder, but a recipe is a TOML file{hint}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML ({error})") from None
+        raise UserError(f"{path}: the file is not valid TOML ({error})") from None
 
 
 def recipe_from_document(

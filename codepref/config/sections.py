@@ -1,4 +1,4 @@
-"""The sections of a recipe, each a dataclass. Each key has a default and one line of documentation."""
+"""The sections of a recipe except `[engine]`. Each is a dataclass, whose keys have defaults and documentation."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class PairingSection:
     correctness_pairs: bool = bounded(False, doc="rule `tests-then-rating`: also pair passing with failing solutions")
     max_pairs_per_problem: int = bounded(4, low=1, doc="largest number of pairs per problem, over all draws")
     draws: int = bounded(
-        1, low=1, doc="proposals per problem, each from a random half of its samples; 1 uses all samples"
+        1, low=1, doc="rules of one pair: proposals per problem, each from a random half of samples; 1 uses all samples"
     )
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="drop and count pairs with less confidence")
     max_share: float = bounded(
@@ -191,7 +191,9 @@ class Objective:
     method: str = bounded("dpo", doc="name of the training method; see docs/explanation/training.md")
     loss: str = bounded("sigmoid", doc="DPO, RPO: TRL's name of the loss on pairs")
     beta: float = bounded(0.1, above=0.0, doc="beta of DPO (arXiv 2305.18290, eq. 7) and KTO (arXiv 2402.01306, eq. 7)")
-    chosen_weight: float = bounded(1.0, low=0.0, doc="weight of the negative log-likelihood of chosen answers")
+    chosen_weight: float = bounded(
+        1.0, low=0.0, doc="DPO, RPO, KTO: weight of the negative log-likelihood of chosen or wanted answers"
+    )
     desirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of desirable answers; 0 balances the labels")
     undesirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of undesirable answers; 0 balances the labels")
 
@@ -250,7 +252,7 @@ class OnlineSection:
         doc="`share`: share of tests that pass; `pass`: 1 if all pass, else 0; `coarse`: a value of the key `coarse`",
     )
     coarse: tuple[float, ...] = bounded(
-        (-1.0, -0.6, -0.3, 1.0), doc="rewards of answers that do not compile, raise an exception, fail a test, or pass"
+        (-1.0, -0.6, -0.3, 1.0), doc="rewards of answers that do not compile, raise or exceed a limit, fail, or pass"
     )
     kl: float = bounded(0.0, low=0.0, doc="weight of the divergence from the start model")
     temperature: float = bounded(1.0, above=0.0, high=5.0, doc="softmax temperature")
@@ -279,9 +281,7 @@ class Demonstrations:
     """The answers that supervised fine-tuning imitates."""
 
     data: str = bounded("", doc="file or hub name; `passing`: the model's samples that pass; empty: no fine-tuning")
-    limit: int = bounded(
-        0, low=0, doc="use only the first N demonstrations of `data`; 0 uses all; no effect on `passing`"
-    )
+    limit: int = bounded(0, low=0, doc="use only the first N rows of `data`; 0 uses all; no effect on `passing`")
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,9 @@ class EvaluationSection:
 class HubSection:
     """Facts for the cards of model and pairs; `codepref push` uploads the cards."""
 
-    license: str = bounded("", doc="license as the hub names it, such as apache-2.0; empty: the base model's, if known")
+    license: str = bounded(
+        "", doc="license as the hub names it, such as apache-2.0; empty: the model card names a local base model's"
+    )
 
 
 @dataclass(frozen=True)

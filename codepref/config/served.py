@@ -18,7 +18,8 @@ class ModelServer:
     )
     served_name: str = bounded("", doc="the server's name for the model; empty: the value of `path`")
     api: Literal["chat", "completions"] = bounded(
-        "chat", doc="`chat` sends messages; `completions` sends their texts to continue, for models without a template"
+        "chat",
+        doc="`chat` sends messages; `completions` sends one text to continue, for models without a chat template",
     )
     api_key_env: str = bounded("OPENAI_API_KEY", doc="name of the environment variable that holds the server's key")
     concurrency: int = bounded(64, low=1, doc="answers that each server draws at the same time")

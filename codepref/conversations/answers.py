@@ -126,7 +126,7 @@ def label_of(row: Row, where: str, used: set[str]) -> bool | None:
 def conversation_of(row: Row, where: str, used: set[str]) -> list[Message]:
     """Return the conversation of a row, with its system text, or [] if it has none.
 
-    Raises UserError for a column of conversations that holds no messages.
+    Raises UserError for a conversation or a system text in another form.
     """
     name = next((name for name in CONVERSATIONS if filled(row.get(name))), None)
     if name is None:
@@ -152,9 +152,7 @@ def _single(row: Row, where: str, used: set[str], left_out: Counter[str]) -> Ite
         if not prompt:
             raise UserError(_not_an_answer(row, where, turns))
     if not prompt or not answer or answer[-1]["role"] != "assistant":
-        raise UserError(
-            f"{where}: a demonstration needs a prompt, and an answer that ends with a message of the assistant"
-        )
+        raise UserError(f"{where}: the row needs a prompt, and an answer that ends with a message of the assistant")
     wanted, score = label_of(row, where, used), None
     if wanted is None and all(name in row for name in _SCORED):
         used.add("score")
@@ -168,7 +166,11 @@ def _single(row: Row, where: str, used: set[str], left_out: Counter[str]) -> Ite
 
 
 def _split(prompt: list[Message], answer: list[Message]) -> tuple[list[Message], list[Message]]:
-    """Return a prompt and an answer. A whole conversation in the answer's column gives both."""
+    """Return a prompt and an answer.
+
+    A whole conversation in the answer's column is split: its last message is the answer, and the others belong to the
+    prompt.
+    """
     if answer[0]["role"] == "assistant" or len(answer) == 1:
         return prompt, answer
     begins = [turn["content"].strip() for turn in answer]

@@ -41,7 +41,7 @@ def messages_of(value: Any, name: str, where: str, *, role: str = "user") -> lis
 
     A text becomes one message of `role`. If the content of a message is a list of text parts, they are joined.
     name, where: the column, and the file and the line, for error messages. Raises UserError for other values, for
-    messages with pictures or calls of tools, and for a speaker in `from` without a known role.
+    messages with calls of tools or with content that is not text, and for a speaker in `from` without a known role.
     """
     value = _decoded(value)
     if isinstance(value, str):
@@ -80,7 +80,8 @@ def _message(item: Mapping[str, Any], where: str) -> Message:
         raise UserError(f"{where} calls tools, which codepref cannot train on. Leave the row out")
     if not isinstance(speaker, str) or (keys[0] == "from" and speaker.lower() not in SPEAKERS):
         raise UserError(
-            f"{where} has the speaker {str(speaker)[:40]!r}. Known speakers are {', '.join(SPEAKERS)}. Rename it"
+            f"{where} has the speaker {str(speaker)[:40]!r}. Known speakers are {', '.join(SPEAKERS)}. Rename the "
+            "speaker"
         )
     return {"role": SPEAKERS.get(speaker.lower(), speaker), "content": _text(content, where)}
 

@@ -39,8 +39,9 @@ def prompt_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Messag
     """Return the prompt of a row, or [] if all its columns REQUESTS are empty.
 
     The request is the first of REQUESTS that is not empty: a text, or a list of messages. The texts of its ADDITIONS
-    follow it. The turns in `history` come before it, and the text in one of SYSTEMS comes first. used: receives the
-    names of the columns that were read. Raises UserError for values in another form.
+    follow it, unless it contains them already or they stand for no input. The turns in `history` come before it, and
+    the texts in SYSTEMS come first. used: receives the names of the columns that were read. Raises UserError for values
+    in another form.
     """
     name = next((name for name in REQUESTS if filled(row.get(name))), None)
     if name is None:
@@ -55,10 +56,10 @@ def prompt_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Messag
 
 
 def with_system(row: Mapping[str, Any], turns: Sequence[Message], where: str, used: set[str]) -> list[Message]:
-    """Return turns that begin with the system text of a row.
+    """Return turns with the system text of a row, if it has one, at their beginning.
 
-    If the turns begin with a system message already, its text follows that of the row, unless it contains the row's
-    text. Raises UserError for a system text of the row that is not text.
+    If the turns begin with a system message already, its text follows that of the row. If it contains the row's text,
+    it stays unchanged. Raises UserError for a system text of the row that is not text.
     """
     turns = list(turns)
     for name in SYSTEMS:
@@ -77,9 +78,9 @@ def with_system(row: Mapping[str, Any], turns: Sequence[Message], where: str, us
 
 
 def history_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Message]:
-    """Return the earlier turns in `history`: pairs of a request and its answer, or messages. Return [] without history.
+    """Return the earlier turns in `history`, or [] if the column is missing or empty.
 
-    Raises UserError for a value in another form.
+    The column holds pairs of a request and its answer, or messages. Raises UserError for a value in another form.
     """
     if not filled(row.get(HISTORY)):
         return []

@@ -22,7 +22,7 @@ from codepref.records import PASS, TIMEOUT, Test, VerdictMatrix
 from codepref.storage.files import atomic_open
 
 KS = (1, 10, 100)
-"""The values of k for which EvalPlus computes pass@k. A k is used if every problem has at least k samples."""
+"""The values of k for which EvalPlus computes pass@k. EvalPlus uses a k if every problem has at least k samples."""
 PASSED = "pass"
 FOLDER_FILE = "eval_results.json"
 """The name of the result file that EvalPlus writes into an evaluated folder of programs."""

@@ -30,7 +30,7 @@ few rows."""
 
 
 def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined: bool) -> str:
-    """Return the hash of what decides the codes: of the problem, of `tests`, and of the other arguments.
+    """Return the hash of the input that decides the codes: of the problem, of `tests`, and of the other arguments.
 
     Of the problem, the id, the entry point, the helpers, the preamble and the names that it defines count.
     """

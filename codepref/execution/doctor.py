@@ -100,7 +100,7 @@ def _attacks(limits: Limits) -> Iterator[str]:
             "Run untrusted programs elsewhere, and please report this with the lines above"
         )
     if unclear := [name for name, verdict in zip(ATTACKS, attacked, strict=True) if verdict.codes not in ("X", "F")]:
-        raise MachineError(f"the result of these attacks is unclear: {'; '.join(unclear)}. Run the doctor again")
+        raise MachineError(f"the results of these attacks are unclear: {'; '.join(unclear)}. Run the doctor again")
 
 
 def _result(verdict: Verdict) -> str:

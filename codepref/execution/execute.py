@@ -50,11 +50,12 @@ def execute(
     jobs: the largest number of worker processes. None means one for each core.
     unconfined: run untrusted programs without Landlock.
     progress(done, total): called with numbers of solutions.
-    vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and leaves a solution unjudged
-        (code S) if such a program passes all tests of its problem. "keep" runs all tests as they are.
+    vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and tests that use nothing of a
+        solution. If such a program passes all other tests of a problem, a solution that passes them too is unjudged
+        (code S). If no test of a problem is left, all its solutions are unjudged. "keep" runs all tests as they are.
 
     Returns one matrix for each problem that has solutions, in the order of the problems.
-    A matrix has no column for a test that was left out.
+    A matrix has no column for a test that was left out, unless all tests of the problem were left out.
 
     Worked example:
         problem = Problem("t", "Add one.", "f", tests=(Test("t", "0", "assert f(1) == 2"),))
@@ -219,7 +220,7 @@ class _Work:
         return Engine(jobs=jobs, unconfined=self._unconfined, progress=report)
 
     def screen(self, engine: Engine) -> None:
-        """Run the programs that do nothing, and leave out the tests that prove nothing."""
+        """Run the programs that do nothing, and leave out the tests that prove nothing. "keep" switches this off."""
         if self._keeps:
             return
         tasks = ((self._known[task], self.tests.get(task, ()), digest) for task, digest in self._digests.items())

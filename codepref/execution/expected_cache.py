@@ -54,7 +54,7 @@ class ExpectedCache:
     def read(self, key: str) -> bytes:
         """Return the bytes that are kept under `key`.
 
-        Return b"" if there are none, if they are damaged, or if the file cannot be read and marked as used.
+        Return b"" if there are none, if they are damaged, or if the file cannot be read or cannot be marked as used.
         """
         if self._folder is None or not key:
             return b""

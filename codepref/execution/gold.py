@@ -1,4 +1,4 @@
-"""The check that gold solutions are correct by the tests of their problems."""
+"""Checks whether gold solutions are correct by the tests of their problems, and what these tests prove."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from codepref.records import Problem, Solution, VacuousTests
 
 @dataclass(frozen=True, slots=True)
 class GoldFailure:
-    """A gold solution whose verdict is not that it is correct.
+    """A gold solution that the tests of its problem do not show to be correct.
 
-    codes: its verdict codes, one for each test that was not left out. detail: the first failure in words, or why the
-    solution is unjudged.
+    codes: its verdict codes. detail: the first failure in words, or why the solution is unjudged.
     """
 
     task_id: str
@@ -61,7 +60,8 @@ class ProblemCheck:
         codes: the verdict codes of the gold solution.
         detail: the first failure of the gold solution, or the reason why it is unjudged, or "".
         vacuous: the ids of tests that prove nothing.
-        proves_nothing: why all tests together prove nothing, or "".
+        proves_nothing: in words, which programs that do nothing pass all tests that are left, or "" (see
+        `Screening.passed_by`).
     """
 
     task_id: str

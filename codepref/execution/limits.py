@@ -46,8 +46,9 @@ class Limits:
     """The limits of one solution.
 
     Limits of CPU time count what the solution's process uses. The kernel measures this time, so it hardly depends on
-    other processes of the machine. A test may be asleep for `cpu_seconds`, or for `load_cpu_seconds` if that is more.
-    Time in which it waits for a core does not count as asleep.
+    other processes of the machine. Without reference solutions, a test may be asleep for `cpu_seconds`, or for
+    `load_cpu_seconds` if that is more, unless `wall_seconds` is less. Time in which it waits for a core does not count
+    as asleep.
 
     cpu_seconds: CPU time of a test. A test of the kind "inputs" may take five times what its reference used, even if
         that is more.
@@ -59,9 +60,10 @@ class Limits:
     memory_mb: address space beyond the interpreter's own, in MiB. The value must be at least 1.
     max_timeouts: the number of timeouts after which the other tests of a solution get a twentieth of the time, and at
         least 5 ms of CPU time. A test that uses up this shorter time gets the code S. After ten times `max_timeouts`
-        such tests the remaining tests are not run and get the code S. Tests that share a process with the solution
-        keep their full time. If that process ends early and there are `max_timeouts` timeouts, the other such tests get
-        the code S. The value of `max_timeouts` must be at least 1.
+        such tests the remaining tests are not run and get the code S. Tests that share a process with the solution,
+        and tests of whole programs, keep their full CPU time. If a process that solution and tests share ends early and
+        there are `max_timeouts` timeouts, the other tests that share a process get the code S. The value of
+        `max_timeouts` must be at least 1.
     reference_cpu_seconds: CPU time in which a reference solution must compute its expected outputs.
     timeout_factor: the limit of a test is this factor times the time of the slowest right solution. It is rounded up
         (see `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. A test first gets

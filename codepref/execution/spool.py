@@ -1,6 +1,4 @@
-"""The spool keeps the rows of one execution on disk, so that memory does not grow with their number.
-
-Without an output folder it keeps them in memory.
+"""The spool keeps the rows of one execution. With an output folder it keeps them on disk, otherwise in memory.
 
 The spool is a temporary database of the input lines, the distinct programs of each task, and their verdicts. It is
 filled before anything runs. It yields pending programs in pieces, and rows in the order of the tables. It is deleted
@@ -124,6 +122,10 @@ class Spool:
             self._path.unlink(missing_ok=True)
 
     def _failure(self, error: sqlite3.Error) -> MachineError:
+        if self._path is None:
+            return MachineError(
+                f"cannot keep the verdicts in memory: {error}. Free some memory or name an output folder"
+            )
         return MachineError(
             f"cannot write {self._path}: {error}. Free some space or choose another --out. Earlier verdicts are "
             "kept, and the same command continues from them."

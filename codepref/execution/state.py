@@ -1,4 +1,4 @@
-"""The state of one task in the engine: its distinct solutions, which of them are pending, and the verdicts so far."""
+"""The state of one task in the engine: its distinct solutions, which of them are pending, and the results so far."""
 
 from __future__ import annotations
 

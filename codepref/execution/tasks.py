@@ -61,7 +61,7 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
 
 
 def needed_preamble(task: Task) -> str:
-    """Return the problem's preamble. A long one is returned without imports of names that nothing of the task holds.
+    """Return the problem's preamble. A long one lacks imports of names that do not occur elsewhere in the task.
 
     `from module import *` stays, since its names are not known. Importing a dozen modules takes longer than most
     solutions run.
@@ -80,7 +80,7 @@ def needed_preamble(task: Task) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _statements(preamble: str) -> tuple[tuple[str, frozenset[str] | None], ...]:
-    """Return the text of each statement, and the names that it imports, or None if it is no import."""
+    """Return the text of each statement, and the names that it imports, or None if it is not an import."""
     return tuple(
         (item.text, frozenset(bound_names(item.node)) if isinstance(item.node, ast.Import | ast.ImportFrom) else None)
         for item in read_statements(preamble).statements

@@ -1,8 +1,10 @@
 """Finds tests that prove nothing, by running programs that do nothing.
 
-A test that passes a program whose functions raise, and a program whose functions return None, is left out, since it
-passes nearly every solution. If one of three such programs passes all tests that are left of a problem, then these
-tests cannot tell a right solution from a program that does nothing. A solution that passes them is unjudged.
+A test is left out if it uses nothing of a solution. It is also left out if both a program whose functions raise and a
+program whose functions return None pass it, since nearly every solution then passes it. (If solutions are whole
+programs, the two programs end with status 1 and print nothing.) If one of three such programs passes all tests that are
+left of a problem, then these tests cannot tell a right solution from a program that does nothing. A solution that
+passes them is unjudged. The same holds if the tests that are left fail no program that raises nothing.
 """
 
 from __future__ import annotations

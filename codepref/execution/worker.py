@@ -55,12 +55,12 @@ def check_machine() -> None:
     """Raise MachineError where Linux, a known architecture, the package sandlock or Landlock is missing."""
     if not sys.platform.startswith("linux"):
         raise MachineError(
-            "execution needs Linux, since Landlock and seccomp confine untrusted programs. Run it on Linux"
+            "execution needs Linux, since Landlock and seccomp confine untrusted programs. Run codepref on Linux"
         )
     if not seccomp.supported():
         raise MachineError(
-            "the system-call filter needs x86-64 or aarch64, so untrusted programs cannot be confined. Run on such a "
-            "machine. --unconfined runs without it, at your own risk"
+            "the system-call filter needs x86-64 or aarch64, so untrusted programs cannot be confined here. Run "
+            "codepref on such a machine. --unconfined runs without it, at your own risk"
         )
     try:
         import sandlock
@@ -193,7 +193,7 @@ class Worker:
                     f"the worker was killed while it started or was not ready after {START_SECONDS:.0f} s. Perhaps "
                     "memory was used up"
                 )
-            cause = errors[-1] if errors else f"it ended at once, with status {self._process.returncode}"
+            cause = errors[-1] if errors else f"it ended with status {self._process.returncode}"
             raise MachineError(f"a worker cannot be started on this machine: {cause}. {_MEND_REFUSED}")
         self.last_message = time.monotonic()
 

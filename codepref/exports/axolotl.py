@@ -21,7 +21,8 @@ _ROLES = {"system", "user", "assistant", "tool"}
 def pair_row(pair: Pair) -> dict[str, Any]:
     """Return the row of a pair.
 
-    Raises UnfitError for unknown roles, for an empty answer, and for an answer that is not one message.
+    Raises UnfitError for unknown roles, for an empty answer, and for an answer that is not one message of the
+    assistant.
     """
     return {
         "prompt": _known(pair.prompt),
@@ -32,7 +33,7 @@ def pair_row(pair: Pair) -> dict[str, Any]:
 
 
 def labelled_row(example: Example) -> dict[str, Any]:
-    """Return the row of a labelled answer, whose whole conversation stands in `completion`."""
+    """Return the row of a labelled answer. Its column `completion` holds the whole conversation."""
     answer = {"role": "assistant", "content": filled(text_of(example.completion)).strip()}
     return {
         "completion": whole(_known(example.prompt), [answer]),
@@ -42,7 +43,7 @@ def labelled_row(example: Example) -> dict[str, Any]:
 
 
 def demonstration_row(example: Example) -> dict[str, Any]:
-    """Return the row of a demonstration. Each message has a flag `train`, which is true for the answer alone."""
+    """Return the row of a demonstration. Each message has a flag `train`, which is true for the answer only."""
     answer = {"role": "assistant", "content": filled(text_of(example.completion)).strip()}
     marked = [{**turn, "train": False} for turn in _known(example.prompt)]
     return {"messages": [*marked, {**answer, "train": True}], "task_id": example.task_id}

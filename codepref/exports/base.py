@@ -80,7 +80,7 @@ class Trainer:
 
 
 def text_of(messages: Sequence[Message]) -> str:
-    """Return the text of an answer. Raises UnfitError for several messages and for a message of another role."""
+    """Return the text of an answer. Raises UnfitError if the answer is not one message of the assistant."""
     if len(messages) != 1 or messages[0]["role"] != "assistant":
         raise UnfitError("the answer is not one message of the assistant")
     return messages[0]["content"]
@@ -101,7 +101,7 @@ def system_and_turns(messages: Sequence[Message]) -> tuple[str, Sequence[Message
 
 
 def alternating(turns: Sequence[Message]) -> Sequence[Message]:
-    """Return turns that begin and end with the user, and in which user and assistant alternate.
+    """Return `turns` unchanged if they begin and end with the user, and user and assistant alternate.
 
     Raises UnfitError for other turns.
     """

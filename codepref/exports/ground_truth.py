@@ -10,10 +10,11 @@ from codepref.records import Problem, Test
 
 
 def ground_truth(problem: Problem) -> dict[str, Any]:
-    """Return the tests of a problem as published rows of verl hold them, or {} for tests in none of these forms.
+    """Return the tests of a problem as published rows of verl hold them, or {} if they fit none of the forms.
 
-    "stdio" tests become inputs and outputs. "calls" of one function become `fn_name` with inputs and outputs. "asserts"
-    become `assert_case`. One "check" becomes `functional`, and one "pytest" file becomes `pytest`.
+    All tests must be of one kind. "stdio" tests become inputs and outputs. "calls" of one function become `fn_name`
+    with inputs and outputs. "asserts" become `assert_case`. One "check" becomes `functional`, and one "pytest" file
+    becomes `pytest`. Other keys of a test, such as `order` and `tolerance`, are not written.
     """
     kinds = {test.kind for test in problem.tests}
     form = FORMS.get(kinds.pop()) if len(kinds) == 1 else None
@@ -69,4 +70,7 @@ FORMS: Mapping[str, Callable[[Sequence[Test], str], dict[str, Any]]] = {
     "check": _check,
     "pytest": _pytest,
 }
-"""The published form of the tests of a problem, by their kind. A form gets the tests and the entry point."""
+"""The functions that write tests in the published forms, by the kind of the tests.
+
+Each takes the tests and the entry point.
+"""

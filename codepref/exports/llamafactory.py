@@ -23,7 +23,8 @@ _INFO = "dataset_info.json"
 def pair_row(pair: Pair) -> dict[str, Any]:
     """Return the row of a pair.
 
-    Raises UnfitError for a prompt whose turns do not alternate, and for an answer that is not one message.
+    Raises UnfitError for a prompt whose turns do not alternate or do not end with the user, and for an answer that is
+    not one message of the assistant.
     """
     system, turns = system_and_turns(pair.prompt)
     return {
@@ -38,7 +39,8 @@ def pair_row(pair: Pair) -> dict[str, Any]:
 def answer_row(example: Example) -> dict[str, Any]:
     """Return the row of a single answer.
 
-    Raises UnfitError for a prompt whose turns do not alternate, for an empty answer, and for one of several messages.
+    Raises UnfitError for a prompt whose turns do not alternate or do not end with the user, for an empty answer, and
+    for an answer that is not one message of the assistant.
     """
     system, turns = system_and_turns(example.prompt)
     answer = {"from": "gpt", "value": filled(text_of(example.completion))}

@@ -13,7 +13,8 @@ from codepref.training.examples import Example
 def pair_row(pair: Pair) -> dict[str, Any]:
     """Return the row of a pair.
 
-    Raises UnfitError for a prompt that is not one message of the user, and for an answer that is not one message.
+    Raises UnfitError for a prompt that is not one message of the user, with or without a system text, and for an answer
+    that is not one message of the assistant.
     """
     system, request = one_request(pair.prompt)
     return {

@@ -94,7 +94,10 @@ def write_rows(layout: Layout, items: Iterable[Any], out: Path, source: str) -> 
 
 
 def _merged(path: Path, settings: Settings) -> tuple[Path, Settings]:
-    """Return a path and the settings to write there. `merge` keeps what an existing file of this name holds."""
+    """Return a path and the settings to write there.
+
+    If the file exists and the settings have a `merge`, their text is what `merge` makes of the content of the file.
+    """
     if settings.merge is None or not path.exists():
         return path, settings
     return path, replace(settings, text=settings.merge(path.read_bytes().decode("utf-8", "replace")))

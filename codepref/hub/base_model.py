@@ -16,9 +16,9 @@ def hub_name(model: str, run_dir: Path) -> str:
     """Return `model` if it has the form of a hub name OWNER/NAME and is not a local path, and "" otherwise.
 
     The hub is not asked. A relative path such as `models/base` looks like a hub name. It counts as a local path if it
-    exists or is the name of a GGUF file. It also counts as a local path if `model` is the run's model and its
-    fingerprint in run.json differs from that of the hub name. In this case the folder existed when the run began. See
-    `codepref.models.fingerprint`.
+    exists or is the name of a GGUF file. It also counts as a local path if `model` is the run's model and run.json
+    holds another fingerprint of it than `codepref.models.fingerprint` returns now, since the folder then existed when
+    the run began.
     """
     owner, slash, name = model.partition("/")
     if (
@@ -44,9 +44,9 @@ def shown_name(model: str, run_dir: Path) -> str:
 def local_base(run_dir: Path) -> str:
     """Return the base model of a run's adapter if `hub_name` does not accept it, for example if it is a local folder.
 
-    Returns "" if `hub_name` accepts the base model, or if the checkpoint is not an adapter. A base model whose last
-    part is `sft` is returned even so if the run has a folder `sft`. Returns "unknown" if the adapter does not name its
-    base model.
+    Return "" if `hub_name` accepts the base model, or if the checkpoint is not an adapter. If the last part of the base
+    model's name is `sft` and the run has a folder `sft`, return the base model even if `hub_name` accepts it. Return
+    "unknown" if the adapter does not name its base model.
     """
     config = run_dir / "checkpoint" / ADAPTER
     if not config.exists():

@@ -35,9 +35,9 @@ def model_head(summary: Mapping[str, Any], license_: str, base_model: str) -> di
 
 
 def evaluation_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for each pass@k of the aligned model: the figure's name, its value in percent, and `heldout`.
+    """Return a row for each score of the aligned model whose name begins with pass@.
 
-    `heldout` is the name of the held-out problems.
+    A row holds the score's name, its value in percent, and the name of the held-out problems as `heldout`.
     """
     heldout = _problems(summary).get("heldout", "")
     return [

@@ -52,7 +52,7 @@ def _write(path: Path, head: str, body: str) -> None:
 def license_of(model: str) -> str:
     """Return the licence that a line `license: NAME` in the card of a local model names.
 
-    Return "" if there is no card or the card has no such line.
+    Return "" if there is no card, if the card has no such line, or if the card does not begin with a line `---`.
     """
     card = Path(model) / MODEL_CARD
     if not card.is_file():

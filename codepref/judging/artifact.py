@@ -42,12 +42,12 @@ def iter_judgments(source: str | Path) -> Iterator[Judgment]:
 
 
 def read_judgments(source: str | Path) -> list[Judgment]:
-    """Return the judgments that `iter_judgments` yields as a list."""
+    """Return a list of the judgments that `iter_judgments` yields."""
     return list(iter_judgments(source))
 
 
 def judgment_row(judgment: Judgment) -> dict[str, Any]:
-    """Return the row that a file holds for one judgment."""
+    """Return the row of one judgment, as files hold it."""
     ratings = judgment.ratings
     return responses_row(judgment.unrated()) | {
         "annotations": [

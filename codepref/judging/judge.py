@@ -42,10 +42,11 @@ def judge(
     reason, changes in the second pass, tokens and dollars. The folder `out`.calls keeps each answer when it arrives. A
     later call with the same `out` continues from these answers.
     Returns the summary. Raises UserError for wrong input, a wrong key, an unknown model or a missing server, if
-    possible before the first paid call. Raises GateError if the budget allows no further call, and InfrastructureError
-    if a server stops answering, if answers are missing that another run may get, or if no answer arrived. `out` has
-    then been written, and responses without an answer in the first pass are unjudged. If servers refuse all missing
-    answers for good and others arrived, `log` gets a message instead. Raises MachineError if a file cannot be written.
+    possible before the first paid call. Raises GateError if the budget allows no further call, InfrastructureError if a
+    server stops answering, and MachineError if a file cannot be written. In these cases `out` need not be written.
+    Raises InfrastructureError after `out` has been written if answers are missing that another run may get, or if no
+    answer arrived. Responses without an answer in the first pass are then unjudged. If servers refuse all missing
+    answers for good and others arrived, `log` gets a message instead.
     """
     target, counts = Path(out), JudgeCounts()
     check_target(target)
@@ -74,13 +75,13 @@ def judge_by_rubric(
     """Rate responses by the rubric, which needs no server and no model; see docs/how-to/rubric.md.
 
     source, out: as for `judge`. The judgments and the summary are written as by `judge`, but a task without responses
-    has no judgment, and the summary holds no settings and no costs. There is no folder of calls.
+    has no judgment, and the summary holds no settings, missing answers or costs. There is no folder of calls.
     problems: the problems that the responses answer, as for `codepref.problems.load_problems`. They hold the entry
     points that the preference "instruction-following" looks for. Without them, responses that are rated by this
     preference get 1. strict: refuse problems with a bad row. By default a bad row is left out with its responses.
     Returns the summary. Raises UserError for responses or problems that cannot be read, for tasks that `problems` does
-    not hold, for tasks without a known preference, and if `out` is a folder. Raises MachineError if ruff is missing or
-    a file cannot be written, and InfrastructureError if ruff fails.
+    not hold, for tasks without a known preference, and if `out` is a folder or lies below a file. Raises MachineError
+    if ruff is missing or a file cannot be written, and InfrastructureError if ruff fails.
     """
     from codepref.judging.rubric import JUDGE, judge_responses
     from codepref.problems.left_out import left_out_of
@@ -96,7 +97,7 @@ def judge_by_rubric(
     tasks = [task for task in tasks if task.task_id not in left_out]
     if unknown := [task.task_id for task in tasks if known and task.task_id not in known]:
         raise UserError(
-            f"{len(unknown)} tasks are not in {problems} ({', '.join(unknown[:3])}"
+            f"tasks that are not in {problems}: {len(unknown)} ({', '.join(unknown[:3])}"
             f"{', ...' if len(unknown) > 3 else ''}). Give the problems that the responses answer"
         )
 

@@ -94,7 +94,7 @@ def _ruff(command: str, *options: str, allowed: tuple[int, ...] = (0,)) -> str:
 def _changed_share(before: str, after: str) -> float:
     """Return the share of lines of `before` that differ in `after`, in [0, 1].
 
-    An insertion counts as one line, and blank lines at the end do not count.
+    An insertion counts as one line. White space at the end of the programs does not count.
     """
     if before == after:
         return 0.0

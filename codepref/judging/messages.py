@@ -63,7 +63,7 @@ def grading_messages(
 
 
 def again_messages(messages: Sequence[Message], answer: str, complaint: str, low: int, high: int) -> list[Message]:
-    """Return messages that repeat a question after an incomplete or empty answer. complaint: what is wrong with it."""
+    """Return messages that repeat a question. answer: the first answer. complaint: what is wrong with this answer."""
     text = prompt_template("ask_again").substitute(complaint=complaint, low=low, high=high)
     if not answer.strip():  # many servers refuse empty messages, and two messages of one role in a row
         *before, last = messages

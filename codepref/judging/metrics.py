@@ -9,9 +9,9 @@ from codepref.judging.findings import Metrics
 
 @functools.lru_cache(maxsize=4096)
 def measure(code: str) -> Metrics | None:
-    """Return the metrics of a program that parses, or None if it is nested too deeply for radon.
+    """Return the metrics of a program that parses, or None if radon cannot measure it.
 
-    None also stands for a SyntaxError, ValueError or MemoryError of radon.
+    The usual reason is that the program is nested too deeply for radon.
     """
     from radon.complexity import cc_visit
     from radon.metrics import h_visit

@@ -73,10 +73,10 @@ def _arity(arguments: ast.arguments) -> tuple[int, float]:
 def extras(tree: ast.Module, problem: Problem) -> Iterator[str]:
     """Yield texts about what the instruction did not ask for.
 
-    At module level these are asserts, calls and other expressions except constants, and `for`, `while`, `if` and `try`
-    statements that import nothing. They are also functions and classes at module level that the prompt does not name
-    and no other statement at module level uses. Calls of `print` and of `input` count too, if a function or class at
-    module level uses the name and the prompt does not mention it.
+    Texts are yielded for statements at module level: asserts, calls and other expressions except constants, and `for`,
+    `while`, `if` and `try` statements that import nothing. Texts are also yielded for functions and classes at module
+    level that the prompt does not name and no other statement at module level uses, and for calls of `print` and of
+    `input`, if a function or class at module level uses the name and the prompt does not mention it.
     """
     prompt = problem.prompt.lower()
     for node in tree.body:

@@ -27,9 +27,9 @@ def opinions(answers: Sequence[tuple[Problem, str]], preferences: Sequence[str])
     """Rate each answer by each of `preferences`. Return one dict from preference to Opinion for each answer, in order.
 
     ruff examines many programs together, because starting it takes much longer than examining one program.
-    An answer gets 1 by every preference if it holds no code, if its code does not parse, or if the code is nested too
-    deeply for the analysis. The rationale of such an answer is this reason. If such answers were left out, a model that
-    writes more broken programs could get a better mean.
+    An answer gets 1 by every preference if it holds no code, if its code does not parse, or if the code cannot be
+    analysed, usually because it is nested too deeply. The rationale of such an answer is this reason. If such answers
+    were left out, a model that writes more broken programs could get a better mean.
     Raises UserError for an unknown preference and for an empty list of preferences, MachineError if ruff is missing,
     and InfrastructureError if ruff fails.
     """

@@ -1,7 +1,8 @@
 """Finds what a judge says after it has thought. Pure.
 
 `codepref.sampling.tags` does this for programs. A rating in a thought must not count. A judge may quote tags of its
-prompt, so the tags before the last end of a thought are not matched with each other: the answer begins after them.
+prompt. Beginnings and ends of thoughts are therefore not matched with each other, and the answer begins after the last
+end.
 """
 
 from __future__ import annotations

@@ -228,7 +228,10 @@ def _configuration(model: str) -> Any:
 
 
 def _generation_ends(model: str) -> Any:
-    """Return `eos_token_id` of the generation configuration, or else that of the model's configuration."""
+    """Return `eos_token_id` of the generation configuration, or of the model's configuration if there is no such file.
+
+    For the folder of an adapter, the configuration of its base model is read.
+    """
     from transformers import GenerationConfig
 
     folder = Path(resolve_model(model))
@@ -247,13 +250,14 @@ def load_model(
 ) -> Any:
     """Return the causal language model on `device`, in evaluation mode.
 
-    Without quantization, an adapter is merged into its base model.
+    Without quantization, the adapter in a local folder is merged into its base model.
     dtype: "auto" is float32 if `device` is the CPU, where 16-bit types are slow or missing, and otherwise the
     checkpoint's type. With quantization, `dtype` has no effect. quantization: "nf4" stores the weights in 4 bits to
     train an adapter (QLoRA, arXiv 2305.14314). attention: the argument `attn_implementation` of transformers; "auto"
     lets transformers choose.
     Raises UserError if the files cannot be loaded or `device` does not work. Raises MachineError if the model does not
-    fit into GPU memory, if a package is missing, or if the weights shall be quantized and `device` is no GPU.
+    fit into GPU memory, if a package is missing, or if the weights shall be quantized and `device` is no GPU for CUDA
+    or ROCm.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -285,7 +289,8 @@ def _load_quantized(model: str, resolved: str, target: str, options: dict[str, A
 
     if not target.startswith("cuda"):
         raise MachineError(
-            f"4-bit weights need a GPU, but the device is {target!r}. Use a GPU, or set training.quantization = 'none'"
+            f"4-bit weights need a GPU for CUDA or ROCm, but the device is {target!r}. Use such a GPU, or set "
+            "training.quantization = 'none'"
         )
     if importlib.util.find_spec("bitsandbytes") is None:
         raise MachineError(

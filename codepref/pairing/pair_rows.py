@@ -50,7 +50,7 @@ Messages = list[Message]
 
 
 def is_pair(row: Mapping[str, Any]) -> bool:
-    """Return whether a row has the columns of a pair in one of the known forms."""
+    """Return whether a row has a column of SIDES, the column `completions`, or both `choices` and `gt_choice`."""
     return (
         any(good in row or bad in row for good, bad in SIDES)
         or ("choices" in row and "gt_choice" in row)
@@ -133,8 +133,8 @@ def _ranked(row: Mapping[str, Any], where: str, used: set[str]) -> list[Any]:
 def _prompt(row: Mapping[str, Any], where: str, used: set[str]) -> Messages:
     """Return the prompt in the columns of a row, or [] if it has none.
 
-    A column of a whole conversation holds the prompt if it ends with a message of the user. Otherwise it repeats an
-    answer.
+    A column of a whole conversation holds the prompt, unless it ends with a message of the assistant. In that case it
+    repeats an answer.
     """
     if any(filled(row.get(name)) for name in REQUESTS):
         return prompt_of(row, where, used)

@@ -59,7 +59,7 @@ def check_preferences(tasks: Iterable[Instruction | InstructionResponses]) -> No
     unknown = [task.task_id for task in tasks if task.preference not in PREFERENCES]
     if unknown:
         raise UserError(
-            f"{len(unknown)} problems have no known preference ({', '.join(unknown[:3])}"
+            f"tasks without a known preference: {len(unknown)} ({', '.join(unknown[:3])}"
             f"{', ...' if len(unknown) > 3 else ''}). Give each of them one of {', '.join(PREFERENCES)} in the column "
             "`preference`"
         )

@@ -8,16 +8,16 @@
 | `class` | name of the class whose method is called, on a new instance; missing for a function |
 | `arguments` | list of the arguments; or the text of a Python list, for arguments that JSON has not, such as tuples |
 | `expected` | the result, as a value of JSON |
-| `wrapped` | true if `expected` is a list of one item, and this item alone is right too; missing otherwise |
+| `wrapped` | true if `expected` is a list of one item, and this item alone is right too; otherwise false or missing |
 | `order` | "items" if the items of the result may come in any order, "all" if the items of lists in it may too |
 | `tolerance` | tolerance of floats, instead of 1e-6; above 1e-6 it is also a relative tolerance |
 | `arguments_as` | forms of the arguments, for linked lists and trees; see `codepref.problems.nodes` |
 | `result_as` | the form of the result, for linked lists and trees |
 
 The test passes if the result is right. A tuple counts as a list, and a key of a dict may be the text or the value that
-JSON writes as this text. Where a float is expected, a float has a tolerance of 1e-6 + 1e-7 |expected|, and a whole
-number may differ by rounding. All other values must be equal. If a solution lacks the class, its function of the
-method's name is called. If it lacks the function, the method of its class `Solution` is called.
+JSON writes as this text. Without `tolerance`, where a float is expected, a float may differ by 1e-6 + 1e-7 |expected|,
+and a whole number may differ by rounding. Other numbers and texts must be equal. If a solution lacks the class, its
+function of the method's name is called. If it lacks the function, the method of its class `Solution` is called.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ CLASS = "Solution"
 OTHER_ENTRY_POINT = "other_entry_point"
 """Key of `Problem.meta`: the name that a solution may define instead of the entry point.
 
-It is the function for a problem that asks for a class, and the class for a problem that asks for a function.
+The value is the name of the function for a problem that asks for a class, and `Solution` for a problem that asks for a
+function.
 """
 
 ORDERS = ("items", "all")
@@ -67,7 +68,7 @@ def call_source(
     """
     for name in filter(None, (function, owner)):
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise UserError(f"{where}: {name[:80]!r} is no name of a function or class")
+            raise UserError(f"{where}: {name[:80]!r} cannot be the name of a function or class")
     try:
         source: dict[str, Any] = {"function": function, **({"class": owner} if owner else {})}
         source |= {"arguments": arguments if _is_json(arguments) else _literal(arguments), "expected": _json(expected)}
@@ -121,7 +122,7 @@ def _are_forms(fields: Mapping[str, Any], arguments: list[Any]) -> bool:
 
 
 def names_called(source: str) -> set[str]:
-    """Return the name of the function that a test calls, or "CLASS.NAME" for a method."""
+    """Return a set of one name: that of the function that a test calls, or "CLASS.NAME" for a method."""
     fields = json.loads(source)
     return {f"{fields['class']}.{fields['function']}" if fields.get("class") else fields["function"]}
 

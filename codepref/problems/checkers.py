@@ -12,7 +12,7 @@ An output is wrong if the checker raises an exception or ends with a status othe
 something, the last line decides: the output is right if one call prints this line alone, and the line is "1", "100",
 "yes", "ok", "true", "correct", "accepted", "AC", "pass" or the like. If the checker prints nothing, the output is right
 if the text of the checker holds no `print(` and no `stdout`, or if it holds a `raise`, an `assert` or an exit with a
-status.
+status other than 0.
 """
 
 from __future__ import annotations

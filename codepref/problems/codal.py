@@ -38,11 +38,12 @@ def load_benchmark(source: str | Path, *, reference: str | None = None) -> Bench
     `*_response` column. A row whose `task_id` is missing, empty or 0 gets the id `codal/NUMBER`, where NUMBER counts
     rows from 0. Raises UserError for a source without rows, and if the first row does not show which column holds the
     reference answers. Raises UserError for rows that lack an instruction, a known preference or a reference answer, and
-    for a repeated task_id. The message names at most five of these rows. Raises what `read_rows` raises.
+    for a repeated task_id. The message names at most five of these rows. Raises what `read_rows` and `request_texts`
+    raise.
     """
     rows = list(read_rows(str(source)))
     if not rows:
-        raise UserError(f"{source}: holds no rows")
+        raise UserError(f"{source}: the source holds no rows")
     column = _reference_column(rows[0][1], reference, str(source))
     tasks: list[Instruction] = []
     references: dict[str, str] = {}
@@ -51,11 +52,11 @@ def load_benchmark(source: str | Path, *, reference: str | None = None) -> Bench
         task_id = str(row.get("task_id") or f"codal/{place}")
         instruction, preference, answer = (row.get(name) for name in ("instruction", "preference", column))
         if not isinstance(instruction, str) or not instruction.strip():
-            mistakes.append(f"{where}: has no instruction")
+            mistakes.append(f"{where}: the row has no instruction")
         elif preference not in PREFERENCES:
             mistakes.append(f"{where}: unknown preference {preference!r}; known: {', '.join(PREFERENCES)}")
         elif not isinstance(answer, str) or not answer.strip():
-            mistakes.append(f"{where}: has no reference answer in column {column!r}")
+            mistakes.append(f"{where}: the row has no reference answer in column {column!r}")
         elif task_id in references:
             mistakes.append(f"{where}: an earlier row has the same task_id {task_id!r}")
         else:
@@ -77,8 +78,9 @@ def _reference_column(row: Mapping[str, Any], reference: str | None, source: str
     present = [name for name in candidates if name in row]
     if present:
         return str(present[0])
-    several = "has reference answers of several models" if answers else f"has no column {REFERENCE!r} or *{SUFFIX}"
-    reason = f"has no column {reference!r} or '{reference}{SUFFIX}'" if reference else several
+    several = "the source has reference answers of several models"
+    several = several if answers else f"the source has no column {REFERENCE!r} or *{SUFFIX}"
+    reason = f"the source has no column {reference!r} or '{reference}{SUFFIX}'" if reference else several
     if not answers:
         columns = ", ".join(map(str, row))
         raise UserError(f"{source}: {reason}. Name the column of reference answers. The columns are {columns}")

@@ -28,14 +28,13 @@ _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|milli\w*|s|secs?|seconds?|minu
 
 
 def decoded(value: Any, name: str, where: str) -> Any:
-    """Return a value of a column, with its outermost texts decoded: JSON, or else a Python literal.
+    """Return the value that a text in a column stands for, as JSON or else as a Python literal.
 
-    A text that decodes to a text is decoded again, MAX_LEVELS times in all. Blank text gives None. Other values are
-    returned unchanged.
+    A text that decodes to a text is decoded again, MAX_LEVELS times in all, so the result is never a text. A blank text
+    gives None. A value that is no text is returned unchanged.
 
     name, where: the column, and the file and the line, for messages. Raises UserError for a text that is neither JSON
-    nor a Python literal, and for values that are nested too deeply. The result is never
-    text.
+    nor a Python literal, for values that are nested too deeply, and for texts on more levels than MAX_LEVELS.
 
     >>> decoded("{'a': (1, None)}", "x", ""), decoded('"[1, true]"', "x", "")
     ({'a': (1, None)}, [1, True])
@@ -71,7 +70,7 @@ def _decoded_text(text: str, name: str, where: str) -> Any:
 
 
 def structs(value: Any, name: str, where: str) -> list[dict[str, Any]]:
-    """Return a list of structs. A struct of lists becomes one, without its parts that are no lists. None gives [].
+    """Return a list of structs. A struct of lists becomes such a list, and its other parts are left out. None gives [].
 
     Raises UserError for another form, and for lists of different lengths.
 
@@ -159,8 +158,8 @@ def row_id(row: Row, prefix: str, names: Iterable[str], content: Sequence[Any] =
     """Return the task id of a row.
 
     It is the value of the first of the columns `names` that holds a whole number, or text that is not blank. A whole
-    number, also as text, gets the prefix, as in "APPS/7". If there is none, the id is the prefix and a hash of the
-    `repr` of `content`, such as "TACO/0f3a5c7e9b1d". So the id of a row does not depend on the rows before it.
+    number, also as text, gets the prefix, as in "APPS/7". If no column holds such a value, the id is the prefix and a
+    hash of the `repr` of `content`, such as "TACO/0f3a5c7e9b1d". So the id of a row does not depend on other rows.
     """
     for name in names:
         value = row.get(name)
@@ -176,8 +175,8 @@ def row_id(row: Row, prefix: str, names: Iterable[str], content: Sequence[Any] =
 def programs(value: Any) -> Iterator[str]:
     """Yield the programs of a column of solutions: a text, a list of texts, or JSON text of a list.
 
-    A text that is no list in JSON is one program. Of a text with fences, only the first fence is taken. Blank texts and
-    values that are no text are passed over.
+    A text that is no list in JSON is one program. Of a text with fences, only the code in the first one is taken. Blank
+    texts and values that are no text are passed over.
     """
     if isinstance(value, str) and value.lstrip()[:1] == "[":
         with contextlib.suppress(ValueError, RecursionError):  # the program itself may begin with a list

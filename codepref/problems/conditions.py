@@ -41,6 +41,7 @@ class Condition:
         columns: names of columns. The first of them that a row has counts. A name may be a path, such as
         "extra_info.split", which looks into a struct or into the JSON text of an object.
         sign: one of =, !=, >=, <=, >, < and ~.
+        value: what follows the sign.
         text: the condition as the user wrote it.
     """
 
@@ -124,7 +125,7 @@ def read_condition(text: str, where: str) -> Condition:
 
 
 def date_bound(name: str, value: str, where: str) -> Condition:
-    """Return the condition of the option `from` or `to` of a source. Both dates belong to the window.
+    """Return the condition of the option `from` or `to` of a source. The date itself belongs to the window.
 
     Raises UserError for a value that is no date.
     """

@@ -17,8 +17,8 @@ DRAWN_CHARACTERS = 1 << 28
 class Draw:
     """Draws problems at random from a stream (algorithm R of Vitter, 1985).
 
-    Each problem has the same chance, unless tests are very long: a problem with which the tests of all drawn problems
-    would exceed DRAWN_CHARACTERS is not drawn.
+    Each problem with tests has the same chance, unless tests are very long: a problem with which the tests of all drawn
+    problems would exceed DRAWN_CHARACTERS is not drawn.
     """
 
     def __init__(self, size: int, seed: int) -> None:

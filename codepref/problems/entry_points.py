@@ -17,9 +17,10 @@ def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, kno
     Without tests it is the one name that `gold` defines. Names that a test binds itself do not count, except those that
     it imports from `solution`. known: names that cannot be the entry point, such as names that helpers define. The name
     of a builtin fits only if `gold` defines it. If `gold` defines no name that every test calls, those of its names fit
-    that most tests call. If `gold` defines several fitting names, the entry point is the one whose result the tests
-    check: in `assert worth([Coin(5)]) == 5` it is `worth`, since the call of `Coin` is an argument of its call. If
-    there are still several, functions go before classes. Raises UserError if no name or more than one name fits.
+    that the largest number of tests call. Functions and classes of `gold` go before its other names. If `gold` defines
+    several fitting names, the entry point is the one whose result the tests check: in `assert worth([Coin(5)]) == 5` it
+    is `worth`, since the call of `Coin` is an argument of its call. If there are still several, functions go before
+    classes. Raises UserError if no name or more than one name fits.
     """
     statements = [[statement.node for statement in read_statements(test).statements] for test in tests]
     candidates, classes = _candidates(statements, gold, known)

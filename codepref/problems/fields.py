@@ -158,7 +158,7 @@ def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
 
 
 def names_taken(source: str, helpers: str) -> set[str]:
-    """Return the names that a test in Python, or its examples, takes from the solution.
+    """Return the names that a test takes from the solution. source: Python, or a text with examples (`>>>`).
 
     They are the names that the test imports from the solution, and those that the test or `helpers` read and that
     neither of them nor Python defines.

@@ -135,7 +135,7 @@ def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     name, config, split = (*whole.split(":"), "", "")[:3]
     splits = _load(name, config, revision)
     if split and split not in splits:
-        raise UserError(f"{source}: has no split {split!r}; its splits are {', '.join(splits)}")
+        raise UserError(f"{source}: the data set has no split {split!r}. Its splits are {', '.join(splits)}")
     if not split:
         split = "test" if "test" in splits else _newest(splits) or next(iter(splits))
         if split != "test" and len(splits) > 1 and not _newest(splits):

@@ -25,7 +25,7 @@ from codepref.records import Instruction
 COLUMNS = ("instruction", "prompt", "problem", "question")
 """The columns that may hold the instructions if no column is named.
 
-In each row, the first of them that holds a text is taken.
+In each row, the first of them that holds a text is taken, even if the text is blank.
 """
 
 _CJK = re.compile(r"[\u4e00-\u9fff]")
@@ -51,10 +51,10 @@ def load_instructions(
     keep_cjk: bool = False,
     max_chars: int = 0,
 ) -> Instructions:
-    """Load instructions from JSON lines (plain or .gz), a JSON list, Parquet, a hub name, `starter:SPLIT`, or rows.
+    """Load instructions from a source that `read_rows` reads, from `starter:SPLIT`, or from rows.
 
     column: the column of instructions; None takes the first of COLUMNS that holds a text. Columns with an input or a
-    system text are added to the instruction (see `request_texts`). n: the number of instructions, drawn with `seed`;
+    system text belong to the request too (see `request_texts`). n: the number of instructions, drawn with `seed`;
     None takes all in their order. preferences: number i gets preference i mod len(preferences), unless its row has a
     `preference`. keep_cjk: keep rows with Chinese characters (U+4E00 to U+9FFF). max_chars: leave out longer
     instructions; 0 means no limit. Blank and repeated instructions are left out too. A row whose `task_id` is missing,
@@ -72,11 +72,14 @@ def load_instructions(
     kept = list(_kept(_rows(source), column, keep_cjk=keep_cjk, max_chars=max_chars, dropped=dropped))
     if not kept:
         raise UserError(
-            f"{_name(source)}: holds no usable instruction" + (f" (left out: {dict(dropped)})" if dropped else "")
+            f"{_name(source)}: the source holds no usable instruction"
+            + (f" (left out: {dict(dropped)})" if dropped else "")
         )
     if n is not None:
         if n > len(kept):
-            raise UserError(f"{_name(source)}: holds {len(kept):,} usable instructions, fewer than the {n:,} requested")
+            raise UserError(
+                f"{_name(source)}: the source holds {len(kept):,} usable instructions, fewer than the {n:,} requested"
+            )
         # the same permutation as datasets.Dataset.shuffle(seed), so that published draws can be reproduced
         kept = [kept[place] for place in np.random.default_rng(seed).permutation(len(kept))[:n]]
     tasks = [

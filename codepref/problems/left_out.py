@@ -32,7 +32,7 @@ _IDS = ("task_id", "problem_id", "question_id", "id", "name")
 
 
 class LeftOutWarning(UserWarning):
-    """Says that rows of a source were left out, or that answers to such rows were left out."""
+    """Says that rows, answers or columns of a source were left out."""
 
 
 @dataclass(slots=True)

@@ -40,7 +40,7 @@ def load_problems(
     ("owner/name/path/file.jsonl@revision"), "starter" (its training problems) or "starter:SPLIT".
     Options may follow after "#", separated by "&": the name of a format, conditions such as "difficulty=easy", and the
     dates "from=2024-08-01" and "to=2025-02-01" (see `codepref.problems.source_names`). Rows that do not meet the
-    conditions are skipped. The attribute `not_chosen` of the result is their number.
+    conditions are skipped. The attribute `not_chosen` of the result is the number of such rows that were read.
     format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the first row that has one.
     BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
     "#instruct") takes the request in words.
@@ -70,8 +70,8 @@ class ProblemStream:
     """A stream of the problems of a source. They need not fit into memory together.
 
     source, format, strict: as in `load_problems`. compact: keep less about each row in memory. Messages about repeated
-    ids then name no place, and `finish` returns no ids. watch: called with each row and its problem. The first WATCHED
-    rows are WatchedRows.
+    ids then name no place, and `finish` returns no ids. watch: called with each row that becomes a problem, and the
+    problem. The first WATCHED rows are WatchedRows. The starter has no rows.
 
     Attributes: `strict` is as given. `problems` is the number of problems so far. `format` is the format of the rows,
     or None before the first row and for the starter.
@@ -142,7 +142,7 @@ class ProblemStream:
             conditions = " and ".join(repr(condition.text) for condition in self._name.conditions)
             left = self.not_chosen
             raise UserError(
-                f"{place}: {f'none of its {left:,} rows meets {conditions}' if left else 'holds no problem'}"
+                f"{place}: {f'none of its {left:,} rows meets {conditions}' if left else 'the source holds no problem'}"
             )
         return left_out
 
@@ -195,20 +195,20 @@ def read_problems(
     """Yield the row and the problem of each (place, row) pair, and record rows that cannot be used in `mistakes`.
 
     compact: keep a hash of each task id instead of the id and its place. watched: the number of rows at the
-    beginning that record which of their columns were read (see `WatchedRow`).
+    beginning that become a `WatchedRow`, which records the columns that are read.
     """
     places: dict[str | int, str | None] = {}
     for number, (where, plain) in enumerate(rows):
         row = WatchedRow(plain) if number < watched else plain
         try:
             if missing := known.missing(row):
-                raise UserError(f"{where}: lacks {', '.join(missing)} (the rows are read as {known.title})")
+                raise UserError(f"{where}: the row lacks {', '.join(missing)} (the rows are read as {known.title})")
             problem = known.read(row, where)
             key = hash(problem.task_id) if compact else problem.task_id
             if key in places:
                 first = places[key]
                 seen = f", first seen at {first}" if first else ", which an earlier row has"
-                raise UserError(f"{where}: repeats task_id {problem.task_id!r}{seen}")
+                raise UserError(f"{where}: the row repeats task_id {problem.task_id!r}{seen}")
         except UserError as error:
             mistakes.row(plain, error)
             continue

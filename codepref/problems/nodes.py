@@ -59,8 +59,9 @@ def node_forms(
     texts: texts that may hold the definition of the function, such as starter code, the statement and a gold solution.
     The first definition whose annotations have a form decides. arguments, results: those of all calls. If all calls
     give a number where an argument after the first is annotated as a node, then this argument is the node of the first
-    argument with this value. If the annotation of the result is None, but a call has another result and the first
-    argument has a form, then the result is the first argument after the call.
+    argument with this value. If the result is annotated as a node, and all calls have a number as their result, then
+    the result is the value of the node. If the annotation of the result is None, but a call has another result and the
+    first argument has a form, then the result is the first argument after the call.
 
     >>> node_forms("f", ["def f(head: Optional[ListNode], k: int) -> bool:"], [[[1, 2], 1]], [True])
     NodeForms(arguments=('ListNode', ''), result='')

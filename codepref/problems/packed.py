@@ -50,10 +50,10 @@ class _NoClasses(pickle._Unpickler):
 def unpacked(value: Any, name: str, where: str) -> Any:
     """Return the value of a column that may be packed as LiveCodeBench packs its tests: base64, zlib and a pickle.
 
-    The pickle may hold JSON text or plain data. A pickle that names a class or a function is refused, and nothing of it
-    runs. A blank text, and a text that begins with `[`, `{` or a double quote, is not packed and is read by `decoded`.
-    A value that is no text is returned unchanged. Raises UserError for any other text that is not
-    packed, for data that cannot be unpacked, and for data that unpacks to more than MAX_UNPACKED bytes.
+    The pickle may hold JSON text or plain data. A pickle that names a class or a function is refused, and no code of it
+    runs. `decoded` reads blank texts and texts that begin with `[`, `{` or a double quote, since they are not packed. A
+    value that is no text is returned unchanged. Raises UserError for any other text that is not packed, for data that
+    cannot be unpacked, and for data that unpacks to more than MAX_UNPACKED bytes. Raises what `decoded` raises.
     """
     if not isinstance(value, str) or value.lstrip()[:1] in ("[", "{", '"', ""):
         return decoded(value, name, where)

@@ -144,7 +144,10 @@ def cannot_fail(tree: ast.Module, entry_point: str) -> bool:
 
 
 def _may_rebind(tree: ast.Module) -> bool:
-    """Return whether a test holds `global`, `nonlocal`, or a name that may rebind names or end the process early."""
+    """Return whether a test holds something that may rebind names or end the process early.
+
+    Examples are `global`, the name `exec`, an assignment to an attribute, and an import of `sys`.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Global | ast.Nonlocal):
             return True

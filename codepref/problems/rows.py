@@ -67,8 +67,8 @@ def read_place(place: str, bad_line: BadLine = None) -> Rows:
 def files_of(place: str) -> list[tuple[Path, str | None]]:
     """Return the files of a source, each with its name in messages. For a data set on the hub, return [(path, None)].
 
-    Raises UserError for a folder or pattern without a file that can be read, and for a folder with files of several
-    splits or endings. For files on the hub, raises what `download` raises.
+    Raises UserError for a folder without a file of data, for a pattern that matches nothing, and for a folder with
+    files of several splits or groups of endings. For files on the hub, raises what `download` raises.
     """
     path = Path(place)
     if path.is_dir():
@@ -174,7 +174,7 @@ def _items(rows: Sequence[Any], name: str, bad_item: BadLine) -> Rows:
         if isinstance(row, dict):
             yield f"{name}[{place}]", row
         elif bad_item is not None:
-            bad_item(f"{name}[{place}]: must be a JSON object, not {type(row).__name__}")
+            bad_item(f"{name}[{place}]: the row must be a JSON object, not {type(row).__name__}")
 
 
 def _is_lines(content: bytes) -> bool:

@@ -29,7 +29,7 @@ def read_statements(folder: Path) -> list[Problem]:
         what = "is a file, not a folder" if folder.exists() else "there is no such folder"
         raise UserError(f"{folder}: {what} of verdicts. `codepref execute` writes such a folder")
     if not path.exists():
-        raise UserError(f"{folder}: holds no {STATEMENTS}. Give the problems with --problems")
+        raise UserError(f"{folder}: the folder holds no {STATEMENTS}. Give the problems with --problems")
     problems = []
     for number, row in read_jsonl(path):
         if missing := [field for field in _FIELDS if not isinstance(row.get(field), str)]:

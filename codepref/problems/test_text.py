@@ -32,6 +32,7 @@ def read_test_text(source: str, entry_point: str = "") -> tuple[TestKind, str]:
     | does nothing and holds examples (`>>>`) in a text at its top level    | `doctest`  |
     | anything else                                                         | `asserts`  |
 
+    Calls are only added for functions that look like checks. Without such functions, one of the last two rows decides.
     entry_point: the entry point, if it is known. If it is "check", a function `check` in the text does not decide.
 
     >>> read_test_text("def check():\\n    assert f(1) == 2\\n")

@@ -15,8 +15,8 @@ def plan(recipe: Recipe) -> list[str]:
     """Return the names of the stages that a run has after the stage `problems`, in order.
 
     With `training.rounds` above 1, the names of the earlier rounds' stages begin with `round-1-`, `round-2-` and so on.
-    The last round's stages have plain names, like those of a run of one round. If codepref starts the server that
-    samples from the base model, the base model is measured directly after its samples in round 1.
+    The last round's stages have plain names, like those of a run of one round. If codepref starts a server for the
+    samples of round 1, the base model is measured directly after these samples.
     """
     names: list[str] = []
     for number in range(1, recipe.training.rounds + 1):
@@ -27,7 +27,7 @@ def plan(recipe: Recipe) -> list[str]:
     sampled = [place for place, name in enumerate(names) if name.startswith(f"{round_prefix(recipe, 1)}sample-")]
     if not (recipe.engine.launches and sampled) or recipe.model.base_url:
         return names + measures
-    # the server of the base model still runs after the samples, so it need not be started again
+    # the server that gave the samples usually serves the base model, so it need not be started again
     base = [name for name in measures if name.endswith("-base")]
     after = sampled[-1] + 1
     return [*names[:after], *base, *names[after:], *(name for name in measures if name not in base)]

@@ -110,7 +110,8 @@ def _server_inconsistencies(recipe: Recipe) -> list[str]:
         return [f"{', '.join(changed)} has no effect without model.base_url or [engine]"] if unused else []
     method = None if METHODS.mistake(recipe.training.method) else load_method(recipe.training.method)
     if recipe.instructions.source or (method and method.online):
-        return ["model.base_url has no effect: this run samples no answers of the model before training. Leave it out"]
+        key = "instructions.source" if recipe.instructions.source else f"training.method = {recipe.training.method!r}"
+        return [f"model.base_url cannot be used with {key}: leave out model.base_url"]
     if recipe.model.path.startswith("scripted:"):
         return ["model.base_url has no effect on a scripted model. Leave it out"]
     try:

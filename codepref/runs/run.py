@@ -37,8 +37,8 @@ def run(
     overrides: texts `section.key=value` that replace values of a recipe file. A Recipe is used unchanged.
     seed: the seed of the run, which replaces that of a recipe file. A Recipe keeps its seed.
     unconfined: run model code without the sandbox.
-    log: a function that receives one line for each stage after the stage `problems`. If packages are missing that the
-    problems need, `log` receives a message about them first. say: the old name of `log`.
+    log: a function that receives one line for each stage after the stage `problems`, and further messages for the user,
+    such as one about missing packages. say: the old name of `log`.
 
     Returns the content of summary.json. The key `gate` says whether the aligned model is promoted.
     Raises UserError, MachineError, InfrastructureError or GateError. The results of finished stages are kept.

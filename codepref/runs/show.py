@@ -102,7 +102,7 @@ def _evaluation_lines(folder: Path, task_id: str, label: str) -> list[str]:
 
 
 def _nothing_kept(run: RunDirectory, task_id: str) -> str:
-    """Return a message that says why there is nothing to show. If the run keeps answers, it names a task of them."""
+    """Return a message that says why there is nothing to show. It names another task if the run keeps answers."""
     method = run.recipe.training.method
     evaluated = run.path / "evaluation" / "base" / "greedy.jsonl"
     other = next(_all_rows(evaluated), None)
@@ -110,7 +110,7 @@ def _nothing_kept(run: RunDirectory, task_id: str) -> str:
     if load_method(method).online:
         return (
             f"{run.path}: no answers to task {task_id!r} are kept. Method {method} samples answers while it trains and "
-            f"does not keep them. Such a run only keeps answers to held-out problems{hint}"
+            f"does not keep them. The run keeps answers to held-out problems{hint}"
         )
     sources = [run.round_folder(1) / name for name in ("samples/solutions.jsonl", "responses.jsonl")]
     other = next((row for source in sources for row in _all_rows(source)), other)

@@ -40,7 +40,7 @@ class Work:
         run, recipe: the run directory and the recipe.
         train, heldout, validation: the problems. If the recipe names instructions, `train` holds these as problems.
         tasks: the instructions that the recipe names. Empty if it names none.
-        progress_for: returns the progress line with a label.
+        progress_for: a function that returns a new progress line with the label that it is given.
         unconfined: whether model code runs without the sandbox.
         contaminated: an Overlap for each training problem that was left out because it contains a held-out problem.
         left_out: the rows of problems that were left out because something is wrong with them, by recipe key.

@@ -98,7 +98,8 @@ def extract_tests(
 def normal_test(source: str, problem: Problem) -> str | None:
     """Return the normal form of a test, or None if it has no normal form.
 
-    A test has a normal form if it consists of imports followed by one assert statement that `extract_tests` would keep.
+    A test has a normal form if it consists of one assert statement that `extract_tests` would keep, with or without
+    imports before it.
     """
     tree = parse(source)
     if tree is None or not tree.body or not isinstance(tree.body[-1], ast.Assert):

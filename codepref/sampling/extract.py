@@ -43,7 +43,7 @@ _MAX_BODIES = 20
 
 
 _MARKS = re.compile(r"```|~~~|\ufeff|◁|<[|｜/a-zA-Z]|\[/|\[[A-Z]+\]")
-"""Matches every answer that holds fences, tags or byte order marks. Most completions hold none of them."""
+"""Finds fences, byte order marks, and the beginnings of most tags. Most completions hold none of them."""
 
 
 def program_from_completion(completion: str, problem: Problem) -> str:

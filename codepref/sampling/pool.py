@@ -136,9 +136,10 @@ def ask_pool(
     No server is asked for an answer that the journal holds already.
     total: the number of instructions. dtype, device: for local models. log: called with messages for the user.
     progress: called with the number of finished requests, the number of all requests, and the ledger.
-    Returns the ledger, the number of missing answers by model and reason, and the number of those of them that a server
-    refuses for good. The same call asks for the missing answers again. Raises the errors of `Exchange`, and UserError
-    or MachineError if a local model fails. After an error the journal keeps the answers that arrived before it.
+    Returns the ledger, the number of missing answers by model and reason, and, by the same names, how many of them a
+    server refuses for good. The same call asks for the missing answers again. Raises the errors of `Exchange`, and
+    UserError or MachineError if a local model fails. After an error the journal keeps the answers that arrived before
+    it.
     """
     missing: Counter[str] = Counter()
     refused: Counter[str] = Counter()
@@ -213,8 +214,8 @@ def _answer_locally(
 ) -> Iterator[RequestResult]:
     """Write the answers of a local model to the journal. Yield a result with an empty reply for each request.
 
-    The seed of an answer depends only on its key and on `settings.seed`. A resumed run therefore draws the same answers
-    as an uninterrupted run.
+    With an engine that uses `ask_seed`, the seed of an answer depends only on its key and on `settings.seed`. A resumed
+    run then uses the same seeds as an uninterrupted run.
     """
     journal = Journal(folder / JOURNAL)
     journal.lock(wait=True)

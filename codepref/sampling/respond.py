@@ -44,8 +44,8 @@ def respond(
     Returns the summary. Raises UserError for wrong input, a wrong key, an unknown model or a missing server, if
     possible before the first paid call. Raises GateError if the budget allows no further call, and InfrastructureError
     if a server stops answering or if answers are missing after all attempts. Answers that servers refuse for good do
-    not raise it if other answers arrived. If answers are missing, `out` holds the other answers. Raises MachineError if
-    a file cannot be written, or if memory or a package for a local model is missing.
+    not raise it if other answers arrived. If answers are missing after all attempts, `out` holds the other answers.
+    Raises MachineError if a file cannot be written, or if memory or a package for a local model is missing.
     """
     members = load_members(Path(pool)) if isinstance(pool, str | Path) else list(pool)
     chosen, target = settings or PoolSettings(), Path(out)

@@ -63,7 +63,7 @@ def sample(
     Engine. template: the user message, or None for codepref's own. batch_size: the largest number of answers that an
     engine in this process computes at once. out: a file of JSON lines for the rows; see `sample_to_file`. progress:
     called with the number of finished answers and the number of all answers. A ProgressLine also shows the tokens a
-    second.
+    second, if the engine counts them.
     Returns rows {"task_id", "sample", "completion", "finished"}, ordered by problem and sample. Rows of solutions also
     have "solution", the program in the completion ("" if there is none). Rows of models that think also have
     "reasoning", if the engine knows the thoughts apart from the answer. Answers that a server refuses to give are left
@@ -98,10 +98,10 @@ def sample_to_file(
 ) -> None:
     """Write the rows that `sample` returns to `out` as JSON lines, without keeping them in memory.
 
-    An interrupted call with the same arguments keeps its finished answers in `OUT.parts/`, and they are not sampled
-    again. `batch_size` may differ. If an earlier call with the same arguments is finished, `out`
-    stays as it is. An engine that asks servers keeps the servers' answers in `OUT.calls/`. If the engine states facts
-    about its answers, such as their costs, a file with the ending .summary.json holds them.
+    An interrupted call keeps its finished answers in `OUT.parts/`, and a call with the same arguments does not sample
+    them again. `batch_size` may differ. If an earlier call with the same arguments is finished, `out` stays as it is.
+    An engine that asks servers keeps the servers' answers in `OUT.calls/`. If the engine states facts about its
+    answers, such as their costs, a file with the ending .summary.json holds them.
     Raises what `sample` raises, UserError if another process writes to `OUT.parts/`, and MachineError if a file cannot
     be written.
     """
@@ -136,7 +136,7 @@ class _Call:
     batch_size: int
 
     def key(self) -> str:
-        """Return a hash of everything on which the rows depend."""
+        """Return a hash of the engine's fingerprint, the settings and the prompts. A finished call has this key."""
         digest = hashlib.sha256(
             content_hash(self.engine.fingerprint, self.kind, self.n, vars(self.decoding), self.seed).encode()
         )

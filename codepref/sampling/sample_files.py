@@ -26,7 +26,7 @@ def sample_rows(path: Path, problems: Sequence[Problem]) -> Iterator[tuple[str, 
     - A file of JSON lines (plain, .gz or .zst), a JSON list of objects, or Parquet. `codepref.sampling.solution_rows`
       lists the keys that rows may have.
     - A JSON list with the programs of each problem, such as bigcode's generations.json.
-    - A JSON object that holds the samples of each task under its name.
+    - A JSON object that is one row with a `task_id`, or that holds the samples of each task under its name.
     - A folder of programs `TASK/N.py` in EvalPlus's layout, with `_` for `/` in the task's name. The programs are
       ordered by the name of their folder, and within a folder by number.
     - A file of results `*_eval_results.json` of `evalplus.evaluate`. Its verdicts are not used.

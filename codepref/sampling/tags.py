@@ -149,7 +149,7 @@ class _CodeRanges:
     def holds(self, tag: _Tag, place: int) -> bool:
         """Return whether a tag at a place of the text belongs to a string or to code.
 
-        All tags in a comment belong to it, except special tokens.
+        On a line that begins with "#", all tags except special tokens count as parts of code.
         """
         number = bisect.bisect_right(self._starts, place) - 1
         range_ = bisect.bisect_right(self._code, (number, len(self._lines) + 1)) - 1
@@ -206,7 +206,7 @@ class _Reader:
             self.kept.append(text)
 
     def _end_thinking(self, place: int, tag: _Tag) -> None:
-        """Drop the text before a closing tag without an opening tag, since it was thinking.
+        """End a part of thinking. If no tag opened it, drop the text before it, which was thinking.
 
         A second closing tag at the end of the text drops nothing.
         """

@@ -1,7 +1,7 @@
 """Chooses the whole program in the blocks of an answer to a problem of style "program". Pure.
 
 A complete program reads its input, writes, and lacks no name except those in _FORGOTTEN. Snippets, trials on a fixed
-input and examples of usage lack one of these.
+input and examples of usage are usually not complete.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _FORGOTTEN = sys.stdlib_module_names | {
     "Tuple",
     "Optional",
 }
-"""Names that a complete program may use without an import. A program without the import is still no snippet."""
+"""Names that a complete program may use without an import, since models often forget these imports."""
 
 
 @dataclass(eq=False)

@@ -1,1 +1,1 @@
-"""Calls to OpenAI-compatible servers, with retries, a journal of all answers, a ledger of costs, and a budget."""
+"""Calls OpenAI-compatible servers, with a journal of answers, a ledger of costs and a budget, and starts servers."""

@@ -18,7 +18,7 @@ class Adaptation:
     """The changes of fields that one server needs.
 
     A change is first on trial for one request. When a call with the change has gone well, the change holds for all
-    later calls. A request that fails whatever it sends thus changes nothing for the other requests.
+    later calls. A request that fails whatever it sends thus changes no field of other requests.
 
     Attributes:
     changes: the changes that hold for all calls.

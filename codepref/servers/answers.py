@@ -39,8 +39,9 @@ def read_answer(body: bytes, request: Request, model: str = "") -> Reply | Serve
     """Return the reply in the body of an answer with status 200, or the error that the body holds in its place.
 
     If the body holds fewer than `request.n` answers, or some of them broke off, the reply has the others. If it lacks
-    one of the two token counts, the reply has estimates of both, and `Reply.estimated` is true. If the body is not an
-    answer and holds no error, the error has the words "malformed". model: the model's name in the request.
+    one of the two token counts, the reply has estimates of both, and `Reply.estimated` is true. If the body holds
+    neither an answer nor an error, the error has words of codepref, such as "malformed". model: the model's name in the
+    request.
     """
     try:
         document = _document(body)

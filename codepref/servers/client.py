@@ -63,7 +63,8 @@ class Client:
     async def check(self, *, only_listed: bool = False) -> str:
         """Return a reason not to begin with the calls, or "" if the check finds none.
 
-        The check asks for the list of models, which is free. A server that answers but offers no list passes the check.
+        The check asks for the list of models, which is free. A server that offers no list passes the check, unless it
+        refuses the key.
         If the address names no version of the API and the list is only below its path /v1, calls go to /v1.
         only_listed: a list of a few models that lacks the endpoint's model is a reason too.
         """

@@ -273,7 +273,7 @@ def _start() -> subprocess.Popen[bytes]:
         raise MachineError(f"cannot start the process that makes the calls ({error})") from None
 
 
-KEPT = "The journal keeps all answers, and the same command continues from them"
+KEPT = "With an output file, the journal keeps all answers, and the same command continues from them"
 
 
 def _stop_error(cause: str, reasons: Sequence[str], budget: float | None) -> Exception:

@@ -62,7 +62,7 @@ class Lane:
         return self.examples.setdefault(re.sub(r"[0-9a-fA-F-]{8,}|\d+", "#", text), text)
 
     def other_answers(self, server: Server) -> bool:
-        """Return whether another server of the endpoint has had no failed call since its last answer or the start."""
+        """Return whether another server of the endpoint has had no fault since its last answer or the start."""
         return any(other.faults == 0 for other in self.servers if other is not server)
 
 

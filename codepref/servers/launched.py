@@ -58,7 +58,7 @@ class LaunchedServer:
 
         error: the error that came from calls to the server. It becomes the cause.
         """
-        self._process.check_end("while it was used. The answers that had arrived are kept", error)
+        self._process.check_end("while it was used. With an output file, the answers that had arrived are kept", error)
 
 
 @contextlib.contextmanager

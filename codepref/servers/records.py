@@ -21,7 +21,7 @@ class Request:
     seed: sent to the server, which may ignore it. None sends no seed.
     schema: the JSON schema that the answer should follow, or None.
     n: the number of answers that the server should draw. It may draw fewer.
-    stop: texts that end an answer. The answer does not contain them.
+    stop: texts that end an answer. The server should leave them out of the answer.
     prompt: the text that the server should continue (API /completions). None asks for a chat answer to `messages`.
     """
 

@@ -16,8 +16,8 @@ def load_problems(split: Split, limit: int | None = None) -> list[Problem]:
 
     The starter model was trained on texts about the split "pretrain". "train" is for alignment, "validation" for the
     choice of settings, and "heldout" for the final scores. Apart from equal dicts whose keys are in another order, no
-    behaviour is in two splits (see `codepref.starter.grammar`). A problem has the same
-    phrasing and entry point in each call. Loading needs no torch and no network. Raises UserError for an unknown split.
+    behaviour is in two splits (see `codepref.starter.grammar`). A problem has the same phrasing and entry point in each
+    call. Loading needs no torch and no network. Raises UserError for an unknown split.
     """
     if split != "pretrain" and split not in SPLIT_SIZES:
         raise UserError(f"starter has no split {split!r}; choose one of pretrain, {', '.join(SPLIT_SIZES)}")

@@ -1,1 +1,1 @@
-"""Reads files, writes them atomically, hashes content, reads texts that ship with the package, and shows progress."""
+"""Reads and writes files, finds the cache folder, hashes content, and shows progress."""

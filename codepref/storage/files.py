@@ -56,7 +56,7 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
-            raise UserError(f"{path} cannot be written ({error.strerror}): choose another --out") from None
+            raise UserError(f"{path} cannot be written ({error.strerror}). Choose another path.") from None
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise MachineError(
                 f"cannot write {path}: {error.strerror}. Free some space if the disk is full, "
@@ -71,10 +71,10 @@ def check_target(path: Path) -> None:
     It is called before costly work whose result is written to `path`.
     """
     if path.is_dir():
-        raise UserError(f"{path} is a folder, but a file must be written here: choose another --out")
+        raise UserError(f"{path} is a folder, but a file must be written here. Choose another path.")
     parent = next((folder for folder in path.absolute().parents if folder.exists()), None)
     if parent is not None and not parent.is_dir():
-        raise UserError(f"{path} cannot be written, since {parent} is a file, not a folder: choose another --out")
+        raise UserError(f"{path} cannot be written, since {parent} is a file, not a folder. Choose another path.")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -95,7 +95,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not valid JSON ({error})") from None
+        raise UserError(f"{path}: the file is not valid JSON ({error})") from None
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -115,7 +115,7 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
     """
     count = 0
     with atomic_open(path, "wb") as raw, contextlib.ExitStack() as stack:
-        # with mtime=0 equal lines give equal bytes in every run
+        # with mtime=0 the file does not hold the time of writing
         target = stack.enter_context(gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)) if path.suffix == ".gz" else raw
         for line in lines:
             target.write(line)
@@ -127,9 +127,10 @@ def read_jsonl(path: Path, bad_line: Callable[[str], None] | None = None) -> Ite
     """Yield (line number, object) for each line of a JSON lines file that is not blank.
 
     A file whose name ends in .gz or .zst is decompressed. Lines are numbered from 1. Raises UserError for a file that
-    is missing, is a folder, is Parquet, is broken gzip or zstd or lacks the permission to be read, and for a line that
-    is not a JSON object.
-    bad_line: called with the message about such a line, in place of the exception. The line is then left out.
+    is missing, is a folder, is Parquet, is broken gzip or zstd or may not be read, and for a line that is not a JSON
+    object.
+    bad_line: called with the message about a line that is not a JSON object, in place of the exception. The line is
+    then left out.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file")
@@ -165,7 +166,8 @@ def read_jsonl(path: Path, bad_line: Callable[[str], None] | None = None) -> Ite
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading. A file whose name ends in .gz or .zst is decompressed.
 
-    Broken gzip raises gzip.BadGzipFile, EOFError or zlib.error, and broken zstd an OSError without an error number.
+    Reading broken gzip raises gzip.BadGzipFile, EOFError or zlib.error. Reading broken zstd raises an OSError without
+    an error number.
     """
     if path.suffix == ".gz":
         with gzip.open(path, "rb") as packed:
@@ -185,13 +187,15 @@ def _object(line: bytes, where: str) -> Row:
     try:
         row = json.loads(line)
     except UnicodeDecodeError as error:
-        raise UserError(f"{where}: not valid JSON, because it is not UTF-8 ({error}); save the file as UTF-8") from None
+        raise UserError(
+            f"{where}: the line is not valid JSON, because it is not UTF-8 ({error}). Save the file as UTF-8"
+        ) from None
     except ValueError as error:  # also for an integer with more digits than Python reads
-        raise UserError(f"{where}: not valid JSON ({error})") from None
+        raise UserError(f"{where}: the line is not valid JSON ({error})") from None
     except RecursionError:
-        raise UserError(f"{where}: JSON nested too deeply") from None
+        raise UserError(f"{where}: the JSON is nested too deeply") from None
     if not isinstance(row, dict):
-        raise UserError(f"{where}: must be a JSON object, not {type(row).__name__}")
+        raise UserError(f"{where}: the line must be a JSON object, not {type(row).__name__}")
     return row
 
 
@@ -203,9 +207,9 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise UserError(f"{path}: a file is in the way of this folder; choose another --out") from None
+        raise UserError(f"{path}: a file is in the way of this folder. Choose another path.") from None
     except OSError as error:
-        raise MachineError(f"cannot make the folder {path}: {error.strerror}; choose another --out") from None
+        raise MachineError(f"cannot make the folder {path}: {error.strerror}. Choose another path.") from None
 
 
 def is_parquet(path: Path) -> bool:
@@ -250,8 +254,8 @@ def iter_parquet(path: Path, columns: Sequence[str] = (), *, rows: int = BATCH_R
         with pq.ParquetFile(path) as table:
             names = table.schema_arrow.names
             if missing := [name for name in columns if name not in names]:
-                raise UserError(f"{path}: has no column {', '.join(missing)} (it has {', '.join(names)})")
+                raise UserError(f"{path}: the file has no column {', '.join(missing)} (it has {', '.join(names)})")
             for batch in table.iter_batches(rows):
                 yield from batch.to_pylist()
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: cannot be read as Parquet ({error})") from None
+        raise UserError(f"{path}: the file cannot be read as Parquet ({error})") from None

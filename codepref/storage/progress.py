@@ -1,6 +1,6 @@
 """Shows progress: on a terminal as one line that is rewritten, elsewhere as new lines.
 
-The new lines are at least ten seconds apart. A closing line and a message do not wait.
+The new lines are at least ten seconds apart. Closing lines and messages are written at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 QUIET_SECONDS = 10.0
-"""Least number of seconds between two lines if the stream is not a terminal. A closing line does not wait."""
+"""Least number of seconds between two progress lines if the stream is not a terminal."""
 
 
 class ProgressLine:
@@ -44,8 +44,8 @@ class ProgressLine:
     def __call__(self, done: int, total: int) -> None:
         """Show that `done` of `total` are finished. total: 0 if it is not known.
 
-        Nothing is shown within 0.1 seconds (on a terminal) or QUIET_SECONDS (elsewhere) after the start or the last
-        shown line. On a terminal, the line of finished work is always shown if `total` is known.
+        If the start or the last shown line is less than 0.1 seconds (on a terminal) or QUIET_SECONDS (elsewhere) ago,
+        nothing is shown, with one exception: a terminal shows the line of finished work at once if `total` is known.
         """
         if self.first is None:
             # the results of an earlier, interrupted run do not count for the rate of this run

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 
 def packaged_text(package: str, name: str) -> str:
-    """Return the text of the file `name` in `package`, without one newline at its end.
+    """Return the text of the file `name` in `package`. If the text ends in a newline, this newline is removed.
 
     A "/" in `name` separates folders.
     """

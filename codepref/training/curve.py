@@ -39,7 +39,7 @@ def training_curve(log_history: Sequence[dict[str, Any]]) -> list[dict[str, floa
         if wrong := [name for name, value in row.items() if not math.isfinite(value)]:
             raise GateError(
                 f"training diverged: at step {entry['step']} the log holds no finite number for {', '.join(wrong)}. "
-                "Lower training.learning_rate."
+                "Lower the learning rate."
             )
         curve.append(row)
     return curve

@@ -49,11 +49,11 @@ def reward_of(codes: str, compiles: bool, rule: Rule, coarse: Sequence[float] = 
     solution that does not compile has the reward `coarse[0]` under the rule "coarse", and 0 under the other rules. For
     other solutions the rules give these rewards:
 
-    - "share": the share of tests that pass. A skipped test does not pass. The reward is unknown if a code is `I`, or if
-      no test ran.
+    - "share": the share of tests that pass. A skipped test does not pass. The reward is unknown if a code is `I`, if
+      all codes are `S`, or if there are no codes.
     - "pass": 1 if the solution is correct and 0 if it is wrong.
-    - "coarse": `coarse[3]` if the solution is correct. `coarse[1]` if in some test it raises, exceeds its time or
-      memory, or does something forbidden. Otherwise `coarse[2]`: it fails a test.
+    - "coarse": `coarse[3]` if the solution is correct. If it is wrong, `coarse[1]` if a code is `E`, `T`, `M` or `X`,
+      and otherwise `coarse[2]`: its only failing code is `F`.
 
     Under "pass" and "coarse" the reward is unknown if the correctness is unknown (`codepref.records.is_correct`).
     """

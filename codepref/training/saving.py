@@ -27,7 +27,7 @@ def check_weights(model: Any) -> None:
         if weight.requires_grad and not bool(torch.isfinite(weight).all()):
             raise GateError(
                 f"training diverged: the weight {name} holds a value that is not a finite number at the end. "
-                "Lower training.learning_rate."
+                "Lower the learning rate."
             )
 
 

@@ -39,8 +39,9 @@ Build = Callable[[TrainingJob, TrainingRows, Any], Any]
 """A function of the job, the rows and the tokenizer that returns TRL's trainer."""
 
 FirstLoss = Callable[[Any, TrainingSection], float]
-"""A function of the trainer and the settings that returns the loss before the first step. For a
-method with a reference model, it raises InfrastructureError when the model before the first step shows another one."""
+"""A function of the trainer and the settings that returns the loss before the first step. For a method with a reference
+model, it raises InfrastructureError when the loss or the rewards show that the reference model is not the start model.
+"""
 
 
 def run_training(

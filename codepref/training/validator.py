@@ -55,8 +55,7 @@ class Validator:
         Nothing happens if this step has been probed. The weights of the previous best step are kept until the next
         probe. They are needed if a kill comes before a checkpoint of this step is written: the training then resumes
         from an earlier step, and this step may not be the best when it is repeated. Raises GateError when the
-        mean log-probability of the tracked answers is not a finite number, and InfrastructureError when the sandbox
-        fails.
+        mean log-probability of the tracked answers is not a finite number, and InfrastructureError as `_run` does.
         """
         if any(probe.step == step for probe in self.probes):
             return
@@ -98,7 +97,7 @@ class Validator:
             chosen_logp, entropy = self.tracked.score(trainer)
             # a model with such values cannot sample answers, and the trainer logs the loss only after this step
             if not math.isfinite(chosen_logp):
-                mend = "Lower training.learning_rate." if step else "Check the start model's weights."
+                mend = "Lower the learning rate." if step else "Check the start model's weights."
                 raise GateError(
                     "the mean log-probability of a token of the first chosen or wanted answers is not a finite number "
                     f"at step {step}. {mend}"
@@ -136,7 +135,7 @@ class Validator:
         """Run the samples, and return the share of correct samples for each problem.
 
         Samples of unknown correctness do not count. If a problem has only such samples, its share is 0. Raises
-        InfrastructureError when a sample's correctness is unknown because the sandbox failed.
+        InfrastructureError when a sample's correctness is unknown and one of its codes is `I`.
         """
         settings = self.settings
         matrices = execute(
@@ -149,7 +148,11 @@ class Validator:
         )
         verdicts = [list(matrix.verdicts) for matrix in matrices]
         if any(one.correct is None and INFRASTRUCTURE in one.codes for task in verdicts for one in task):
-            raise InfrastructureError("the sandbox failed in a validation probe. Start the same command again.")
+            raise InfrastructureError(
+                "a validation probe has verdicts with the code I: the sandbox failed, or the helpers or the reference "
+                "solution of a validation problem failed. Check the problems with `codepref inspect`, or start the "
+                "same command again."
+            )
         return tuple(_share(one.correct for one in task if one.correct is not None) for task in verdicts)
 
 

@@ -189,8 +189,8 @@ class Findings:
 
     held: markers in the process of the solution. parent: markers in the process that forked it.
     zygotes: process name -> markers, for each process with children, except the supervisor. `parent` is among them.
-    others: process name -> markers, for the other processes of the worker except the supervisor. None means that this
-    user cannot read the process, or that the solution gave no answer.
+    others: process name -> markers, for the other processes of the worker except the supervisor. `held` and `parent`
+    are None if this user cannot read the processes. `inside` is None if the solution gave no answer.
     """
 
     inside: list[str] | None = None

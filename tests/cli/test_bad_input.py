@@ -96,11 +96,11 @@ def test_a_solution_that_cannot_be_compiled_gets_a_code_and_the_others_are_judge
 @pytest.mark.parametrize(
     ("solutions", "message"),
     [
-        (b'{"task_id": "a", "solution": "\xff"}\n', "s.jsonl:1: not valid JSON, because it is not UTF-8"),
-        (b'{"task_id": "a", "solution": "\0"}\n', "s.jsonl:1: not valid JSON (Invalid control character"),
-        (b'{"task_id": ' + b"[" * MILLION + b"\n", "s.jsonl:1: JSON nested too deeply"),
-        (b'{"task_id": ' + b"1" * 5000 + b"}\n", "s.jsonl:1: not valid JSON (Exceeds the limit"),
-        (b"[1]\n", "s.jsonl:1: must be a JSON object, not list"),
+        (b'{"task_id": "a", "solution": "\xff"}\n', "s.jsonl:1: the line is not valid JSON, because it is not UTF-8"),
+        (b'{"task_id": "a", "solution": "\0"}\n', "s.jsonl:1: the line is not valid JSON (Invalid control character"),
+        (b'{"task_id": ' + b"[" * MILLION + b"\n", "s.jsonl:1: the JSON is nested too deeply"),
+        (b'{"task_id": ' + b"1" * 5000 + b"}\n", "s.jsonl:1: the line is not valid JSON (Exceeds the limit"),
+        (b"[1]\n", "s.jsonl:1: the line must be a JSON object, not list"),
         (b'{"b": 1}\n', "s.jsonl:1: has no task_id (columns: b)"),
     ],
 )

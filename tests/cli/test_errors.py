@@ -27,7 +27,10 @@ def lines(path: Path, *rows: object) -> str:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (['{"task_id": "a/0", "completion": "x"}', '{"task_id": "a/0"'], "solutions.jsonl:2: not valid JSON"),
+        (
+            ['{"task_id": "a/0", "completion": "x"}', '{"task_id": "a/0"'],
+            "solutions.jsonl:2: the line is not valid JSON",
+        ),
         ([{"task_id": "b/7", "solution": "x"}], "solutions.jsonl:1: task 'b/7' is not among the problems"),
         ([{"task_id": "a/0"}], 'solutions.jsonl:1: needs "solution" or "completion"'),
         ([{"task_id": "a/0", "solution": 3}], "solutions.jsonl:1: solution must be text"),
@@ -87,7 +90,7 @@ def test_a_message_says_that_a_file_is_neither_an_array_nor_json_lines(
         (["run", "none"], "no recipe of this name ships with codepref"),
         (["demo", "--recipe", "none"], "no demo recipe has the name 'none'"),
         (["demo", "--recipe", "starter/dstc-dpo"], "the names are agreement-dpo, dstc-dpo"),
-        (["run", "."], ".: is a folder, but a recipe is a TOML file"),
+        (["run", "."], ". is a folder, but a recipe is a TOML file"),
         (
             ["demo", "--set", "training.betta=1", "--out", "o"],
             "--set: unknown key `training.betta` (did you mean `beta`?)",

@@ -146,4 +146,4 @@ def test_a_message_counts_the_problems_without_a_solution(
     shutil.rmtree(files["samples"] / "HumanEval_1")
     command = ["evaluate", "--problems", files["problems"], "--solutions", files["samples"], "--jobs", 1, "-k", 1]
     assert run(*command, "--out", tmp_path / "a") == 0
-    assert "1 of 2 problems, such as HumanEval/1, left out: they have no solution" in capsys.readouterr().out
+    assert "left out: 1 of 2 problems have no solution, such as HumanEval/1" in capsys.readouterr().out

@@ -60,7 +60,10 @@ def test_one_error_lists_all_mistakes_with_the_nearest_names(tmp_path: Path) -> 
         ({"model": {"concurrency": 2, "stop": "x"}}, "model.concurrency, model.stop has no effect without"),
         ({"model": {"base_url": "http://a/v1", "extra_body": "[]"}}, "extra_body must be a JSON object"),
         ({"model": {"base_url": "http://a/v1", "budget": 1.0}}, "a budget needs prices"),
-        ({"model": {"base_url": "http://a/v1"}, "training": {"method": "grpo"}}, "model.base_url has no effect"),
+        (
+            {"model": {"base_url": "http://a/v1"}, "training": {"method": "grpo"}},
+            "model.base_url cannot be used with training.method = 'grpo'",
+        ),
     ],
 )
 def test_a_recipe_that_cannot_work_is_refused(document: dict[str, object], message: str) -> None:

@@ -73,7 +73,7 @@ def test_each_form_gives_the_whole_prompt_and_the_answer(name: str) -> None:
         ({"response": "a"}, "neither a demonstration nor a labelled answer"),
         ({}, "neither a demonstration nor a labelled answer"),
         ({"messages": [USER]}, "must end with a message of the assistant"),
-        ({"messages": [ANSWER]}, "a demonstration needs a prompt"),
+        ({"messages": [ANSWER]}, "the row needs a prompt"),
         ({"messages": "text"}, "`messages` must be a list of messages"),
         ({"conversations": [{"from": "alien", "value": "x"}, *turns("q", "a")]}, "the speaker 'alien'"),
         ({"instruction": "q", "input": 3, "output": "a"}, "`input` must be text, not int"),

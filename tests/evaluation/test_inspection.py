@@ -72,12 +72,12 @@ def test_rows_that_are_left_out_are_counted_by_reason(result: tuple[dict[str, An
     reasons = {one["reason"]: one["rows"] for one in figures["left_out"]["reasons"]}
     assert reasons == {
         "unit_tests is neither JSON nor a Python literal": 2,
-        "holds no statement: input must be text that is not blank": 1,
-        "repeats task_id …, which an earlier row has": 1,
+        "the row holds no statement: input must be text that is not blank": 1,
+        "the row repeats task_id …, which an earlier row has": 1,
     }
     examples = {example for one in figures["left_out"]["reasons"] for example in one["examples"]}
     assert any(
-        example.endswith("rows.jsonl:6: holds no statement: input must be text that is not blank")
+        example.endswith("rows.jsonl:6: the row holds no statement: input must be text that is not blank")
         for example in examples
     )
 

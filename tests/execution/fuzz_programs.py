@@ -76,7 +76,7 @@ def program(seed: int, index: int, corpus: Sequence[str]) -> Program:
 
 
 def attacks() -> list[str]:
-    """Return two programs for each attack file of tests/attacks: the honest twin, and all text before it.
+    """Return two programs for each file in a folder of tests/attacks: the honest twin, and all text before it.
 
     A line at the end of each program gives the function `add` the name `f` too.
     """

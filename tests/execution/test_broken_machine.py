@@ -98,7 +98,7 @@ DOCTOR = [sys.executable, "-m", "codepref", "doctor"]
         (LANDLOCK_CREATE, errno.ENOSYS, "this kernel offers no Landlock"),
         (LANDLOCK_CREATE, errno.EOPNOTSUPP, "this kernel offers no Landlock"),
         (LANDLOCK_RESTRICT, errno.EPERM, "a worker cannot be started on this machine"),
-        (SECCOMP, errno.EINVAL, "seccomp filter refused"),
+        (SECCOMP, errno.EINVAL, "refused the system-call filter"),
     ],
 )
 def test_a_refusal_of_the_kernel_is_reported_with_a_remedy(

@@ -224,7 +224,7 @@ def test_a_disk_that_is_full_of_deleted_files_is_noticed(tmp_path, monkeypatch):
     assert folders.excess(folder) == ""
     with open(f"{folder}/file", "w") as file:
         os.unlink(file.name)  # noqa: PTH108
-        assert "full" in folders.excess(folder)
+        assert "MiB free" in folders.excess(folder)
 
 
 def test_a_folder_that_is_moved_while_it_is_emptied_leads_nowhere_else(tmp_path, monkeypatch):

@@ -141,5 +141,5 @@ def test_the_schema_allows_only_the_labels_and_the_scale() -> None:
 
 
 def test_a_task_without_a_known_preference_is_refused() -> None:
-    with pytest.raises(UserError, match=r"1 problems have no known preference \(t\)"):
+    with pytest.raises(UserError, match=r"tasks without a known preference: 1 \(t\)"):
         check_preferences([task("a", preference="beauty")])

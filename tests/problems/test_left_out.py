@@ -59,7 +59,7 @@ def test_a_first_row_that_lacks_a_column_does_not_hide_the_format(write_lines: W
     bad = row(2)
     del bad["prompt"]
     path = write_lines([bad, row(1)])
-    with pytest.warns(LeftOutWarning, match=":1: lacks prompt"):
+    with pytest.warns(LeftOutWarning, match=":1: the row lacks prompt"):
         assert [problem.task_id for problem in load_problems(path)] == ["own/1"]
 
 
@@ -73,7 +73,7 @@ def test_a_line_that_is_no_object_is_left_out(write_lines: Write, line: str) -> 
 def test_an_item_of_an_array_that_is_no_object_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "problems.json"
     path.write_text(json.dumps([row(1), 7, row(3)]))
-    with pytest.warns(LeftOutWarning, match=r"problems.json\[1\]: must be a JSON object, not int"):
+    with pytest.warns(LeftOutWarning, match=r"problems.json\[1\]: the row must be a JSON object, not int"):
         assert len(load_problems(path)) == 2
 
 
@@ -89,7 +89,7 @@ def test_rows_of_a_data_set_are_left_out_too() -> None:
 
 def test_a_repeated_task_keeps_its_first_row(write_lines: Write) -> None:
     path = write_lines([row(1), row(1, prompt="Another text.")])
-    with pytest.warns(LeftOutWarning, match=":2: repeats task_id 'own/1'"):
+    with pytest.warns(LeftOutWarning, match=":2: the row repeats task_id 'own/1'"):
         (problem,) = load_problems(path)
     assert problem.prompt == row(1)["prompt"]
 

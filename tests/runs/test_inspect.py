@@ -217,5 +217,5 @@ def test_show_prints_the_answers_of_the_evaluations_of_an_online_run(start: Call
     text = "\n".join(show_lines(folder, "starter/900"))
     assert "starter/900: answers of the base model in its evaluation\n\ngreedy answer  (not run)\n    base 0" in text
     assert "sampled answer 1  PPF\n    aligned 1" in text
-    with pytest.raises(UserError, match=r"only keeps answers to held-out problems, such as starter/900"):
+    with pytest.raises(UserError, match=r"keeps answers to held-out problems, such as starter/900"):
         show_lines(folder, "starter/1")

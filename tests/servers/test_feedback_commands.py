@@ -167,10 +167,10 @@ def test_wrong_input_is_reported_before_the_first_paid_call(
         (pool("odd.toml"), "did you mean `base_url`?"),
         (pool("none.toml"), "no such file"),
         (pool("local.toml"), "no such model folder"),
-        ([*judging, *url], "1 problems have no known preference"),
+        ([*judging, *url], "tasks without a known preference: 1"),
         ([*judging, "--model", "judge"], "the address of its server is missing; give --base-url"),
         (judging, "no judge is named: give --model with --base-url, or --judge FILE"),
-        ([*judging, "--model", "judge", "--base-url", "http://127.0.0.1:9/v1"], "no known preference"),
+        ([*judging, "--model", "judge", "--base-url", "http://127.0.0.1:9/v1"], "without a known preference"),
         ([*judging, *url, "--mode", "single", "--second-pass"], "--second-pass and --calibrate need --mode together"),
         ([*judging, *url, "--verdicts", "x"], "--verdicts and --own-models apply only with --calibrate"),
     ):

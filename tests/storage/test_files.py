@@ -67,11 +67,11 @@ def test_json_lines_are_read_with_their_line_numbers(tmp_path: Path, name: str) 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"a": 1}\n{"a": \n', r"rows.jsonl:2: not valid JSON"),
-        (b'{"a": 1}\n\n[1]\n', r"rows.jsonl:3: must be a JSON object, not list"),
-        (b'\xff\xfe{"a": 1}\n', r"rows.jsonl:1: not valid JSON"),
+        (b'{"a": 1}\n{"a": \n', r"rows.jsonl:2: the line is not valid JSON"),
+        (b'{"a": 1}\n\n[1]\n', r"rows.jsonl:3: the line must be a JSON object, not list"),
+        (b'\xff\xfe{"a": 1}\n', r"rows.jsonl:1: the line is not valid JSON"),
         (b"PAR1\x15\xb5\n", r"rows.jsonl is Parquet, but JSON lines are needed here"),
-        (b"[" * 100_000, r"rows.jsonl:1: JSON nested too deeply|rows.jsonl:1: not valid JSON"),
+        (b"[" * 100_000, r"rows.jsonl:1: the JSON is nested too deeply|rows.jsonl:1: the line is not valid JSON"),
     ],
 )
 def test_the_message_about_a_malformed_line_names_it(tmp_path: Path, content: bytes, message: str) -> None:

@@ -2,7 +2,8 @@
 
 A worker is a new interpreter that loads only this package, parts of the standard library and the packages that
 solutions and tests ask for. It loads little, since a fork takes longer when its parent has loaded more. This package
-therefore imports nothing else of codepref. Only the launcher, which confines the worker, imports the package sandlock.
+therefore imports nothing else of codepref. In this package, only the launcher, which confines the worker, imports the
+package sandlock.
 
 The package has four folders. Each one imports only from itself and from folders above it in this list:
 
@@ -14,7 +15,7 @@ The package has four folders. Each one imports only from itself and from folders
 The processes of a worker have these roles:
 
 - supervisor: talks to the engine and enforces limits. It handles tests and solutions as bytes and texts only;
-- nursery: forks zygotes. One nursery forks zygotes of solutions, and one forks runner zygotes;
+- nursery: forks zygotes. One nursery forks zygotes of solutions, and the others fork runner zygotes;
 - solution zygote: forks the solutions' processes. It never holds a test or a solution;
 - runner zygote: prepares the tests of one task, holds expected outputs and forks the test runners;
 - test runner: runs the tests of one solution, or of several in turn;

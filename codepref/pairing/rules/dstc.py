@@ -62,7 +62,7 @@ def dstc(verdicts: RuleInput) -> Choice:
 
 
 def dstc_code(verdicts: RuleInput) -> Choice:
-    """Choose and reject the same solutions as `dstc`, without tests. The answers of a pair are solutions alone."""
+    """Choose and reject the same solutions as `dstc`. The answers of a pair hold these solutions and no tests."""
     choice = dstc(verdicts)
     return Choice(
         tuple(Candidate(c.chosen, c.rejected, c.confidence, evidence=c.evidence) for c in choice.candidates),

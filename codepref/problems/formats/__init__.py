@@ -56,7 +56,7 @@ FORMATS: Registry[Format] = Registry(
 
 
 def detect_format(row: Row, where: str) -> Format:
-    """Return the first format that matches `row`, the first row of a file.
+    """Return the first format that matches `row`, which is usually the first row of a source.
 
     where: the file and the line, for messages. Raises UserError if no format matches. Its message lists the known
     formats.

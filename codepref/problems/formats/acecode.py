@@ -19,7 +19,7 @@ _TESTS = ("test_cases", "tests")
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. The gold solution is an answer in `inferences` that passed all tests."""
+    """Return the problem of one row. The gold solution is the first answer in `inferences` that passed all tests."""
     column = next(name for name in _TESTS if name in row)
     prompt, texts = statement_field(row, ("question",), where), listed(row[column], column, where)
     task_id = row_id(row, "AceCode", ("id", "question_id"), [prompt, texts])

@@ -56,7 +56,7 @@ def _tests(value: Any, task_id: str, where: str) -> tuple[Test, ...]:
             raise UserError(f"{where}: test must be a file of pytest, or hold stdin and stdout")
         pairs = [tuple(text_of_lines(case[key], key, where) for key in ("stdin", "stdout")) for case in cases]
         if not pairs:
-            raise UserError(f"{where}: holds no test")
+            raise UserError(f"{where}: the row holds no test")
         return stdio_tests([(stdin, stdout) for stdin, stdout in pairs], task_id)
     return text_tests([] if value is None else [value], task_id, "test", where)
 
@@ -67,7 +67,7 @@ def _is_head(prompt: str, entry_point: str) -> bool:
 
 
 class _KodCode(Format):
-    """KodCode's columns, in both spellings."""
+    """The format of KodCode, whose columns have two spellings."""
 
     def matches(self, row: Row) -> bool:
         """Return whether the columns fit, and there is no `entry_point`, which other formats with `test` have."""

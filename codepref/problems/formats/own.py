@@ -50,7 +50,7 @@ def read(row: Row, where: str) -> Problem:
     if tests and kind_of(tests[0]).whole_program:
         style = "program"
     elif tests and style == "program":
-        raise UserError(f'{where}: style "program" needs tests of kind stdio')
+        raise UserError(f'{where}: style "program" needs tests of kind stdio or checker')
     if row.get("entry_point") is not None:
         entry_point = entry_point_field(row, where)
     elif style == "program":

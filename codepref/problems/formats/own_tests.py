@@ -16,7 +16,7 @@ def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
     """Return all tests of a row.
 
     A missing field, null and "" give (). Raises UserError if the field is another text or cannot be iterated, for a
-    malformed entry, for a source that must be Python and is not, and for stdio tests beside other kinds.
+    malformed entry, for a source that must be Python and is not, and for tests of whole programs beside other kinds.
     """
     entries = row.get("tests")
     if entries is None or entries == "":

@@ -31,7 +31,7 @@ _DEFINED = re.compile(r"^(?:async )?(?:def|class) (\w+)", re.MULTILINE)
 def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tuple[Test, ...]:
     """Return one test for each text that is not blank. The text shows what it is (see `read_test_text`).
 
-    A text whose lines all are indented loses this indentation.
+    If all lines of a text are indented, this indentation is removed.
 
     name: the column, for messages. Raises UserError for a value that is no text, for text that is neither Python nor
     examples, and if there is no test.
@@ -50,7 +50,7 @@ def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tup
             raise UserError(f"{where}: a test in {name} is not Python ({why_unreadable(text)}): {text[:80]!r}")
         tests.append(Test(task_id, str(len(tests)), source, kind))
     if not tests:
-        raise UserError(f"{where}: holds no test")
+        raise UserError(f"{where}: the row holds no test")
     return tuple(tests)
 
 
@@ -75,10 +75,10 @@ def _kind_and_source(text: str) -> tuple[TestKind, str]:
 
 
 def statement_field(row: Row, names: Sequence[str], where: str) -> str:
-    """Return the first of these columns that holds text that is not blank. Raises UserError if none does."""
+    """Return the first text that is not blank in these columns. Raises UserError if there is none."""
     text = first_text(row, *names)
     if not text:
-        raise UserError(f"{where}: holds no statement: {' or '.join(names)} must be text that is not blank")
+        raise UserError(f"{where}: the row holds no statement: {' or '.join(names)} must be text that is not blank")
     return text
 
 
@@ -106,10 +106,11 @@ def entry_point_of(
 ) -> str:
     """Return the name of the function or class that the tests ask for.
 
-    It is the name that each test calls first in an assert, if the gold solution defines it. Otherwise it is the name
-    that `infer_entry_point` finds with the gold solution, or else without it. If it finds none, of the names that tests
-    import from the solution, or else take from it, those that the gold solution defines go first, then one that the
-    statement writes as a call or in backquotes, and then the one that most tests take.
+    If each test begins with `assert f(` and the gold solution defines `f`, it is `f`. Otherwise it is the name that
+    `infer_entry_point` finds with the gold solution, or else without it. If it finds none, the names that tests import
+    from the solution, or else take from it, are compared. Those that the gold solution defines go first. Among them,
+    those that the statement writes as a call, in backquotes or after `class` go first, and then the name that the
+    largest number of tests take.
 
     helpers: code that tests may use. Raises UserError if the tests take no name from a solution.
     """
@@ -122,7 +123,7 @@ def entry_point_of(
             name = infer_entry_point(texts, known_gold, where)
         except UserError:
             continue
-        if name in counts:  # and no parameter of `check`
+        if name in counts:  # a parameter of `check` is not in it
             return name
     defined = set(definitions(read_statements(gold).statements)) if gold else set()
     candidates = [name for name in counts if name in defined] or list(counts)
@@ -172,13 +173,16 @@ def call_of_check(expression: str, where: str) -> tuple[str, str]:
         node = node.func if isinstance(node, ast.Call) else node.value
     if not isinstance(node, ast.Name):
         raise UserError(
-            f"{where}: entry_point must be a function, or a method such as Solution().f: {expression[:80]!r}"
+            f"{where}: entry_point must be a function, or a method such as Solution().f, not {expression[:80]!r}"
         )
     return node.id, f"check({text})"
 
 
 def starter_method(statement: str) -> str:
-    """Return the only public method after `class Solution` in a statement, or "" if there are none or several."""
+    """Return the only public method after `class Solution` in a statement.
+
+    Return "" if there is no such class, no public method, or several of them.
+    """
     head = re.search(rf"^[ \t]*class\s+{CLASS}\b[^\n]*:", statement, re.MULTILINE)
     if head is None:
         return ""

@@ -48,7 +48,7 @@ def verl_parts(row: Row, where: str) -> tuple[str, Any]:
     """
     ability = row.get("ability")
     if isinstance(ability, str) and ability.strip() and ability.strip().lower() not in CODE:
-        raise UserError(f"{where}: asks for no code (ability {ability[:40]!r})")
+        raise UserError(f"{where}: the problem asks for no code (ability {ability[:40]!r})")
     reward = struct_of(row.get("reward_model"), "reward_model", where)
     return request_of(row.get("prompt"), "prompt", where), unpacked(reward.get("ground_truth"), "ground_truth", where)
 
@@ -72,8 +72,8 @@ def read_nemo_gym(row: Row, where: str) -> Problem:
 def request_of(value: Any, name: str, where: str) -> str:
     """Return the user's part of a prompt, which is text or a list of messages.
 
-    The list may be given as JSON text, so that a text which begins with `[` must be such a list. Raises UserError for
-    another form.
+    The list may be given as JSON text or a Python literal, so a text that begins with `[` must be such a list. Raises
+    UserError for another form.
     """
     if isinstance(value, str) and value.lstrip()[:1] == "[":
         value = decoded(value, name, where)

@@ -43,7 +43,7 @@ def case_problem(
     """
     refuse_unusable(statement, where)
     if not cases:
-        raise UserError(f"{where}: holds no test")
+        raise UserError(f"{where}: the row holds no test")
     function = cases[0].function
     programs = [program for program in golds if parse(program) is not None]
     owner = owner or (CLASS if function and _asks_for_class(function, starter, programs, statement) else "")
@@ -68,7 +68,7 @@ def case_problem(
 def refuse_unusable(statement: str, where: str) -> None:
     """Raise UserError for a statement that is blank, that holds pictures, or that says the problem is interactive."""
     if not statement.strip():
-        raise UserError(f"{where}: holds no statement")
+        raise UserError(f"{where}: the row holds no statement")
     if _PICTURE.search(statement):
         raise UserError(f"{where}: the statement holds images, which a model of text cannot see")
     if _INTERACTIVE.search(statement):

@@ -45,7 +45,7 @@ def python_problem(
     texts = listed(truth[name], name, where) if name == ASSERTS else [truth[name]]
     tests = text_tests(texts, task_id, name, where)
     if not statement.strip():
-        raise UserError(f"{where}: holds no statement")
+        raise UserError(f"{where}: the row holds no statement")
     info = struct_of(row.get("extra_info"), "extra_info", where)
     before = first_text(info, "prefix")
     before = f"{before.rstrip()}\n" if before and parse(before) is not None else ""

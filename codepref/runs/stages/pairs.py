@@ -26,6 +26,11 @@ def stage_pair(work: Work) -> Result:
     write_pairs(work.folder / "pairs.parquet", result.pairs)
     if not result.pairs:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in result.dropped.items())
+        if source := work.recipe.pairing.source:
+            raise GateError(
+                f"pairing.source = {source!r} gives no pair to train on ({reasons or 'it is empty'}). Name another "
+                "source of pairs"
+            )
         raise GateError(
             f"no pair could be made ({reasons}). Sample more answers or more tests per problem, or look at the answers "
             f"with: codepref show {work.out} TASK_ID"

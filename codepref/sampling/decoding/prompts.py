@@ -32,7 +32,7 @@ class Prompt:
 def encoded_prompts(asks: Sequence[Ask], encode: Encode, seed: int) -> Iterator[Prompt]:
     """Yield the prompts of `asks` in order. Neighbouring asks with equal messages share one prompt.
 
-    Each prompt is encoded when it is yielded.
+    A prompt is encoded only after the prompt before it was taken.
     """
     prompt: Prompt | None = None
     messages: Sequence[Message] | None = None

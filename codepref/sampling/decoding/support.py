@@ -34,9 +34,8 @@ def is_supported(model: Any, tokens: list[int]) -> bool:
     """Return whether the decoding loop works with a model.
 
     The loop writes answers of a few tokens to two prompts, `tokens` and about its first half. The logits are compared
-    with those of the model without a cache. They differ, or an error is raised, if the model's cache, positions or
-    masks are of a kind that the loop does not know. Raises torch.OutOfMemoryError if GPU memory
-    runs out.
+    with those of the model without a cache. They should differ, or an error should be raised, if the model's cache,
+    positions or masks are of a kind that the loop does not know. Raises torch.OutOfMemoryError if GPU memory runs out.
     """
     import torch
 

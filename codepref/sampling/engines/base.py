@@ -96,7 +96,7 @@ class Engine(Protocol):
 
 
 class BatchEngine(Protocol):
-    """An engine with the method `answer` in place of `answers`, which packages wrote before `answers` existed."""
+    """An engine with the method `answer` in place of `answers`. Packages can still have such engines."""
 
     @property
     def fingerprint(self) -> str:
@@ -114,7 +114,7 @@ class BatchEngine(Protocol):
 
 @runtime_checkable
 class Preparable(Protocol):
-    """An engine with settings of one call of the sampler."""
+    """An engine that takes the settings of each call of the sampler."""
 
     def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
         """Take the settings. The sampler calls this before each call of `answers`.

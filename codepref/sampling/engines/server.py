@@ -105,7 +105,7 @@ class ServerEngine:
             )
 
     def interrupt(self) -> None:
-        """Make a running `answers` raise InfrastructureError at once. Another thread may call this."""
+        """Make a running `answers` raise InfrastructureError. Another thread may call this."""
         if self._exchange is not None:
             self._exchange.interrupt()
 

@@ -116,7 +116,7 @@ class TransformersEngine:
             if room is not None and len(prompt.tokens) >= room:
                 raise UserError(
                     f"{self.name}: the prompt of {prompt.task_id} has {len(prompt.tokens)} tokens, and the model's "
-                    f"context of {room} tokens leaves no room for an answer. Leave this problem out"
+                    f"context of {room} tokens leaves no room for an answer. Shorten this prompt or leave it out"
                 )
             yield prompt
 

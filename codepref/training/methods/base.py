@@ -14,7 +14,8 @@ from codepref.training.job import TrainingJob
 from codepref.training.result import TrainingResult
 
 Source = Literal["pairs", "verdicts", "data", "problems"]
-"""A source of training data, named like the option of `codepref train` that reads it. `data` holds demonstrations."""
+"""A source of training data, named like the option of `codepref train` that reads it. `data` holds
+demonstrations or labelled answers."""
 
 
 @dataclass(frozen=True)

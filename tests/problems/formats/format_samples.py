@@ -232,7 +232,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a blank statement": (_apps(STDIO, question=" "), "holds no statement"),
     "pictures": (_apps(STDIO, question="See ![this](a.png)."), "images"),
     "interactive": (_apps(STDIO, question="This is an interactive problem."), "interactive"),
-    "a wrong name": (_apps({**CALLED, "fn_name": "f(); import os"}), "no name of a function"),
+    "a wrong name": (_apps({**CALLED, "fn_name": "f(); import os"}), "cannot be the name of a function"),
     "a list for a name": (_apps({**CALLED, "fn_name": ["f"]}), "different lengths"),
     "code for an argument": (
         _livecodebench([{**LINES[0], "input": "open('x')"}], "", '{"func_name": "f"}'),

@@ -1,7 +1,7 @@
 """The two scratch folders of one worker, and how a folder is measured and emptied.
 
 One folder is for the processes of solutions, the other one for test runners that run a solution themselves. Only one
-process at a time uses a folder. A folder is empty when a process gets it, and its times of access and modification are
+solution at a time uses a folder. A folder is empty when a process gets it, and its times of access and modification are
 the same each time. If a process has changed it in any way, the next process gets a new folder of the same name. The
 parent of a folder can neither be listed nor changed, since that would leave a mark there.
 """
@@ -27,16 +27,16 @@ MAX_BYTES, MAX_ENTRIES = 1 << 28, 1000
 """The largest size of a scratch folder (256 MiB), and the largest number of files and folders in it."""
 
 MIN_FREE_BYTES = 1 << 28
-"""The bytes that must be free in the file system, beside what solutions write.
+"""The bytes that must stay free in the file system while a solution uses its folder.
 
-A solution can hold deleted files open, and nobody sees their size. Then only the free space shows them.
+A solution can hold deleted files open. Their size does not show in the folder, but in the free space.
 """
 
 _BEGUN = 1_000_000_000 * 10**9
 """The times of access and modification, in nanoseconds, of a folder that no process has used.
 
-It lies far back, since the clock of files moves in steps of several milliseconds. A process that changes a folder right
-after it got it would otherwise leave the same time.
+They lie far back, since the clock of files moves in steps of several milliseconds. Otherwise a process that changes the
+folder right after it got it could leave the same times.
 """
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -86,7 +86,7 @@ class Folders:
 
 
 def _state(path: str) -> tuple[int, ...]:
-    """Return what a process that makes, removes or lists files changes of a folder."""
+    """Return the properties of a folder that change when a process makes, removes or lists files in it."""
     info = os.stat(path)  # noqa: PTH116 - this runs twice for each solution, and pathlib is slower
     return info.st_mtime_ns, info.st_atime_ns, info.st_ctime_ns, info.st_nlink, info.st_size
 
@@ -108,7 +108,7 @@ def excess(folder: str) -> str:
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(entry.path)
                     if count > MAX_ENTRIES:
-                        return f"more than {MAX_ENTRIES:,} files in its scratch folder"
+                        return f"more than {MAX_ENTRIES:,} files and folders in its scratch folder"
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
@@ -117,17 +117,17 @@ def excess(folder: str) -> str:
         return f"more than {MAX_BYTES >> 20} MiB in its scratch folder"
     used = count or os.stat(folder).st_mtime_ns != _BEGUN  # noqa: PTH116 - it may have removed what it holds open
     if used and (space := os.statvfs(folder)).f_bavail * space.f_frsize < MIN_FREE_BYTES:
-        return "files, while the file system of the scratch folder is full"
+        return f"files, and the file system of its scratch folder has less than {MIN_FREE_BYTES >> 20} MiB free"
     return ""
 
 
 def clear(folder: str) -> None:
     """Remove everything in a folder. No symbolic link is followed. Raises OSError.
 
-    It holds one descriptor at a time, and no path gets longer than one name, so the depth does not matter.
+    This function holds few descriptors at a time and uses no path longer than one name, so the depth does not matter.
 
-    If a worker is killed, a process may still move folders for a moment. The folder above could then be another one,
-    even one outside. So this stops with an OSError if it is not the folder from which it came.
+    After a worker was killed, one of its processes may still move folders for a moment. The path ".." can then lead to
+    another folder, even to one outside. So this function raises OSError if ".." is not the folder that it came from.
     """
     descriptor = os.open(folder, _FOLDER)
     above: list[tuple[str, tuple[int, int]]] = []
@@ -174,7 +174,7 @@ def _open(name: str, parent: int) -> int:
 
 
 def _remove_files(descriptor: int) -> list[str]:
-    """Remove all entries of a folder except the folders that are not empty. Return the names of those."""
+    """Remove the files and the empty folders in a folder. Return the names of the entries that are left."""
     if stat.S_IMODE(os.fstat(descriptor).st_mode) & _ALL != _ALL:
         os.fchmod(descriptor, _ALL)
     left = []

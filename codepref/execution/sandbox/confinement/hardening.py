@@ -40,7 +40,8 @@ def open_standard_streams() -> None:
 def address_space() -> int:
     """Return the bytes of address space that this process uses, with an error of at most 1 MiB.
 
-    This is the lowest limit under which one more page can be mapped. /proc cannot be read here.
+    This is the lowest limit under which one more page can be mapped. /proc is not read, since some callers cannot read
+    it.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     low, high = 0, 1 << 47
@@ -75,8 +76,8 @@ class Hardening:
     def hide(self) -> None:
         """Prevent unprivileged processes of this user from reading the memory of this process and its children.
 
-        This also prevents core files. Without this setting, processes of one user can read each other's memory where no
-        Landlock domain separates them.
+        This also prevents core files. Without this setting, processes of one user may be able to read each other's
+        memory where no Landlock domain separates them.
         """
         self._prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 

@@ -1,9 +1,10 @@
 """Landlock layers of a process, by plain system calls.
 
-The launcher confines the whole worker with the package sandlock. Its processes add layers of their own. A layer can
-only take rights away. Importing sandlock in them would make every fork slower, so this module calls the kernel itself.
+The launcher confines the whole worker with the package sandlock. Processes of the worker add layers of their own. A
+layer can only take rights away. If these processes imported sandlock, every fork would be slower, so this module calls
+the kernel itself.
 
-Source of the numbers: Linux uapi, linux/landlock.h. The three system calls have the same numbers on all architectures.
+Source of the numbers: Linux uapi, linux/landlock.h. The three system calls have the same numbers on x86-64 and aarch64.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ class Landlock:
         self._known = ~unknown
 
     def read_only_except(self, folder: str) -> None:
-        """Let this process and its children read what they may, and read and write only below `folder`.
+        """Let this process and its children read only `readable` and `folder`, and write only below `folder`.
 
         Only files, folders and symbolic links can be made there, no pipes, sockets or devices. /dev/null stays usable.
-        Afterwards /proc cannot be read, unless it is one of the readable folders.
+        Afterwards /proc cannot be read, unless `readable` contains it.
         """
         rules = [(path, _READ) for path in self._readable]
         self._restrict(_READ | _KEEP | _MAKE_SPECIAL, [*rules, (folder, _READ | _KEEP), ("/dev/null", _FILE)])
@@ -72,5 +73,5 @@ class Landlock:
         result = int(self._syscall(number, *arguments))
         if result < 0:
             code = ctypes.get_errno()
-            raise OSError(code, f"Landlock refused a layer: {os.strerror(code)}")
+            raise OSError(code, f"a system call of Landlock failed: {os.strerror(code)}")
         return result

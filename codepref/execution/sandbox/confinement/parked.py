@@ -18,8 +18,8 @@ class ParkedModules:
     """A finder and loader of the modules that one import has loaded.
 
     An import of one of the modules puts all of them back, since each may hold objects of the others. The class has no
-    base in `importlib.abc`, since an import of `importlib.abc` also loads `random`, which takes a new seed after each
-    fork.
+    base in `importlib.abc`, since an import of `importlib.abc` can also load `random`, which takes a new seed after
+    each fork.
 
     modules: the modules by name. They are taken out of `sys.modules`.
     """
@@ -46,7 +46,7 @@ class ParkedModules:
         return importlib.machinery.ModuleSpec(fullname, self)  # type: ignore[arg-type]
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        """Put all parked modules back, and return the one that is imported."""
+        """Return the module that is imported, and put all other parked modules back."""
         for package, child, module in self._attributes:
             setattr(package, child, module)
         sys.modules.update((name, module) for name, module in self._modules.items() if name != spec.name)

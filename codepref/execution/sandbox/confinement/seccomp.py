@@ -1,9 +1,9 @@
 """System-call filters in classic BPF: one for the whole worker, and a stricter one for test runners and solutions.
 
-Landlock covers files and the network. These filters cover the rest, such as forks, signals to other processes, limits,
-keyrings and file modes. They refuse the listed calls, some only with certain arguments, and allow all others, since
-solutions import any module of the standard library and of numpy, and the system calls of those modules differ between C
-libraries. Nearly every refused call fails with EPERM, so an honest program that tries one gets an ordinary
+Landlock covers access to files. These filters cover other rights, such as sockets, forks, signals to other processes,
+limits, keyrings and file modes. They refuse the listed calls, some only with certain arguments, and allow all others,
+since solutions import any module of the standard library and of numpy, and the system calls of those modules differ
+between C libraries. Most refused calls fail with EPERM, so an honest program that tries one usually gets an ordinary
 PermissionError.
 
 Source of the numbers: Linux uapi, asm/unistd_64.h (x86-64) and asm-generic/unistd.h (aarch64).
@@ -231,7 +231,7 @@ class Filter:
     def install(self) -> None:
         """Install the filter for this thread and for all threads and processes that it will start.
 
-        The filter cannot be removed. The process must have set no_new_privs. Raises OSError when the kernel refuses the
+        The filter cannot be removed. The process must have set no_new_privs. Raises OSError if the kernel refuses the
         filter.
         """
         for hole in self._holes:
@@ -239,4 +239,4 @@ class Filter:
         set_filter, allow_speculation = 1, 1 << 2  # without this flag old kernels slow down every child
         if self._syscall(self._number, set_filter, allow_speculation, self._header) != 0:
             code = ctypes.get_errno()
-            raise OSError(code, f"seccomp filter refused: {os.strerror(code)}")
+            raise OSError(code, f"the kernel refused the system-call filter: {os.strerror(code)}")

@@ -1,7 +1,7 @@
 """Finds tests for which an answer must be the very object that the solution holds, and not a copy of it.
 
 Typically such a test changes an answer in place and then asks the solution again, or it asks if two answers are one
-object. Across processes, the solution would not see the change, and two answers are never one list.
+object. Across processes, the solution would not see the change, and two answers are usually two lists.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CHANGING = words("""
 """Methods that change a container in place."""
 
 _ADDING = CHANGING - words("remove pop sort reverse discard popitem popleft rotate")
-"""The methods in CHANGING that a test hardly uses to read an answer."""
+"""The methods in CHANGING that a test hardly ever uses to read an answer."""
 
 
 _ASKING = words("""
@@ -40,7 +40,7 @@ def asked_of_answers(text: TestText) -> frozenset[str]:
     for call in text.nodes[ast.Call]:
         if isinstance(call.func, ast.Attribute) and call.func.attr in _ASKING:
             if call.func.attr == "count" and not call.args:
-                continue  # no data has such a method
+                continue  # builtin data have no `count` without an argument
             if classes and not _of_function(text, call.func.value):
                 return frozenset()
             asked.add(call.func.attr)
@@ -50,9 +50,11 @@ def asked_of_answers(text: TestText) -> frozenset[str]:
 def needs_originals(text: TestText) -> bool:
     """Return whether the test must have the very objects that the solution holds, as far as its text shows.
 
-    It must if it asks whether two answers of functions are one object, if it changes an attribute of an answer in
-    place, or if it adds to an answer, or sets an item of one, and a later call may show this. A call such as
-    `f(1).append(2)` counts without a later call. A method that also reads, such as `pop`, counts only on an attribute.
+    It must in these cases:
+    - It asks whether two answers of functions are one object.
+    - It changes an attribute of an answer in place.
+    - It adds to an answer or sets an item of one, and a later call may show this. A call such as `f(1).append(2)`
+      counts without a later call. A method that also reads, such as `pop`, does not count.
     """
     for node in text.nodes[ast.Compare]:
         sides = [node.left, *node.comparators]
@@ -91,7 +93,7 @@ def _is_held(text: TestText, origins: Origins, target: ast.expr, adds: bool, set
 
 
 def _of_function(text: TestText, expression: ast.expr) -> bool:
-    """Return whether an expression is the answer of a function of the solution, and not an object of its class."""
+    """Return whether an expression is the answer of a function of the solution, and not a new object of its class."""
     if isinstance(expression, ast.Call):
         return text.is_own(expression.func) and not text.is_class(expression.func)
     if not isinstance(expression, ast.Name):

@@ -11,7 +11,10 @@ LONG_TEST = 4000
 
 
 class Asserts(Kind):
-    """Tests of Python statements. A test passes if it runs within the limits and raises no exception."""
+    """Tests of Python statements. A test passes if it ends within the limits without an exception.
+
+    `run` says when SystemExit counts as passing.
+    """
 
     def compile(self, test: PreparedTest) -> None:
         """Compile the test. Store the result of `plain_call`, so that the test runner can send a plain call ahead."""

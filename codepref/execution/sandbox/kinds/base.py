@@ -31,7 +31,7 @@ The test runner needs this time for work of its own, such as encoding the argume
 
 
 class Runner(Protocol):
-    """The attributes and the method of the test runner that the kinds use.
+    """The attributes and the methods of the test runner that the kinds use.
 
     Attributes:
         source: the text of the solution, or "" in `Kind.run_shared`.
@@ -57,9 +57,8 @@ class PreparedTest:
     """One test of a task, and what compiling it shows.
 
     Attributes:
-        error: the reason why the test does not compile. It is "" for a test that compiles or has not been compiled.
-        names: names that occur in the test. The test runner asks the solution for those that neither the
-        helpers nor the builtins define.
+        error: the reason why the test does not compile, or "" if it compiles or has not been compiled.
+        names: names that occur in the test. The test runner asks the solution for those that it does not know yet.
         plain: the only call of the test if that call can be sent ahead, otherwise None.
         stateless: whether the test is known to leave nothing behind in its test runner, which may then serve another
         solution. For most kinds `shareable` decides this.
@@ -154,7 +153,7 @@ class Kind:
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:
         """Return the seconds of CPU time that the solution may use in the test.
 
-        After `max_timeouts` timeouts the test runner shortens this limit.
+        After `max_timeouts` timeouts the test runner shortens this limit. Whole programs keep the full `cpu_seconds`.
         """
         return limits["cpu_seconds"]
 

@@ -1,7 +1,7 @@
 """The kind "calls": one call of a function, or of a method of a class, with arguments and an expected result.
 
 The source is JSON (see `codepref.problems.calls`). The test runner holds the expected result and compares. The
-solution's process gets the name and the arguments only.
+solution's process gets the names, the arguments and their forms only.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Call(PlainCall):
     """The call of a test, and how its result is compared.
 
     Attributes:
-        name: the global name that the solution must define: the function or the class.
+        name: the name of the function, or of the class if the test calls a method.
         method: the name of the method, or "" for a function.
         forms: the forms of the arguments and, last, of the result, separated by commas (see `codepref.problems.nodes`).
         It is "" if all of them are plain values.
@@ -67,7 +67,7 @@ class Calls(Kind):
     """Tests of one call. A test passes if the call returns the expected result within the limits."""
 
     def compile(self, test: PreparedTest) -> None:
-        """Read the source. Raises ValueError if it is not JSON, and KeyError if a field is missing."""
+        """Read the source. Raises ValueError, KeyError or another error for a malformed source."""
         fields = json.loads(test.source)
         test.expected = fields["expected"], bool(fields.get("wrapped"))
         arguments = fields["arguments"]
@@ -82,7 +82,7 @@ class Calls(Kind):
         test.stateless = True
 
     def names_without_compiling(self, test: PreparedTest) -> set[str]:
-        """Return the names of the function and the class, and CLASS. Return an empty set for a malformed source."""
+        """Return the names of the function and the class, and CLASS. Return an empty set if the source is not JSON."""
         try:
             self.compile(test)
         except (ValueError, KeyError, TypeError, RecursionError, MemoryError):

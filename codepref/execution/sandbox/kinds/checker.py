@@ -23,7 +23,7 @@ FILES = ("input.txt", "correct_output.txt", "solution_output.txt")
 """The arguments of the checker, in order."""
 
 RIGHT = frozenset({"1", "1.0", "100", "100.0", "yes", "ok", "true", "correct", "accepted", "ac", "pass", "passed"})
-"""A checker accepts an output if the last line that it prints is one of these words, in upper or lower case."""
+"""The last lines of a checker that accepts an output. Upper and lower case, and a final "." or "!", do not matter."""
 
 _PRINTS = ("print(", "stdout")
 _DECIDES = re.compile(r"\b(?:raise|assert)\b|\bexit\((?!\s*0?\s*\))")
@@ -78,8 +78,10 @@ def refusal(checker: str, files: dict[str, str]) -> str:
     alone = next((text.rstrip().lstrip(b" \t") for text in reversed(printed.writes) if text.strip()), b"")
     if not ended_well:
         return f"the checker ended with status {str(status)[:200]}{': ' if last else ''}{last[:200]}"
-    if last and (last.lower().rstrip(".!") not in RIGHT or alone.decode("utf-8", "replace") != last):
+    if last and last.lower().rstrip(".!") not in RIGHT:
         return f"the checker printed {last[:200]!r}"
+    if last and alone.decode("utf-8", "replace") != last:
+        return f"the checker printed {last[:200]!r} along with other text. Only a line printed alone counts"
     if not last and any(word in checker for word in _PRINTS) and not _DECIDES.search(checker):
         return "the checker printed nothing"
     return ""
@@ -87,9 +89,9 @@ def refusal(checker: str, files: dict[str, str]) -> str:
 
 @contextlib.contextmanager
 def _surroundings(files: dict[str, str]) -> Iterator[_File]:
-    """Set up files in memory, the arguments, the standard streams and `__main__` for a checker.
+    """Set up files in memory, the arguments, standard input and output, and `__main__` for a checker.
 
-    Yield the file that collects what the checker prints to standard output. Restore everything at the end.
+    Yield the file that collects what the checker prints to standard output. Put back at the end what was replaced.
     """
     printed, true_open, true_stat = _File(name="<stdout>"), io.open, os.stat
     kept = sys.argv, sys.stdin, sys.stdout, sys.modules.get("__main__")

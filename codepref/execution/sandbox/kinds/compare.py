@@ -1,6 +1,7 @@
-"""Compare an output with the expected one. The rules follow EvalPlus 0.3.1 (`evalplus/eval/__init__.py`).
+"""Compare an output with the expected one. The rules derive from EvalPlus 0.3.1 and differ in some cases.
 
-Source: arXiv 2305.01210. This module does not import numpy, since the import usually takes longer than the comparison.
+Source: arXiv 2305.01210, `evalplus/eval/__init__.py`. This module does not import numpy, since the import usually takes
+longer than the comparison.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ Accept = Callable[[list[Any], Any, Any, float], Any]
 def accepted(output: Any, expected: Any, atol: float, compare: str, oracle: Callable[[], Any] | None = None) -> bool:
     """Return whether `output` is right.
 
-    compare: "equal", "set", "not_none" or "oracle:NAME". With "not_none", an output is right if both or neither of
-    `output` and `expected` are None. A bool is right if it says whether `expected` is something other than None.
+    compare: "equal", "set", "not_none" or "oracle:NAME". With "not_none", a bool is right if it says whether `expected`
+    is something other than None. Any other output is right if it is None exactly when `expected` is None.
     oracle: called if the comparison does not accept the output. It is not called for "not_none".
     atol: absolute tolerance of numbers, for an output that has the type of `expected`. 0 means 1e-6 if `expected` is a
     float or a list or tuple of floats, and no tolerance if it is anything else.
@@ -81,12 +82,12 @@ def close(output: Any, expected: Any, atol: float) -> bool:
 
 
 def rounded(output: Any, expected: Any) -> bool:
-    """Return whether `output` equals `expected`, except that ints stand where floats are expected that are rounded.
+    """Return whether `output` equals `expected`, where an int also equals a float that is this int after rounding.
 
     A reference that divides gives a rounded float, while an exact solution gives an int. An int is accepted if it
     differs from the float by at most 1e-12, absolute or relative. Below 2^53 the difference must also be less than one
-    half, so no other whole number than the nearest is accepted. An expected int accepts no other value. Lists, tuples
-    and dicts that are not equal are compared part by part if their types, lengths and keys agree.
+    half, so no other whole number than the nearest is accepted. Where an int is expected, the output must be
+    equal. Lists, tuples and dicts that are not equal are compared part by part if their types, lengths and keys agree.
 
     Worked example: with n = 2000003, rounded(n * (n + 1) * (2 * n + 1) // 6, n * (n + 1) * (2 * n + 1) / 6) is True.
     """

@@ -46,7 +46,10 @@ def _same_items(output: dict[Any, Any], expected: dict[str, Any], tolerance: flo
 
 
 def _json_key(key: Any) -> str:
-    """Return the text of a key as JSON writes it. A tuple, which JSON has not, gets the text that Python writes."""
+    """Return the text that JSON writes for a key that is not a text, or "" for a key of another type.
+
+    JSON has no form for a tuple, so the result for a tuple is the text that Python writes.
+    """
     if key is None or isinstance(key, bool):
         return {None: "null", True: "true", False: "false"}[key]
     return repr(key) if type(key) in (int, float, tuple) else ""

@@ -13,13 +13,13 @@ MAX_UNSORTED = 2000
 
 
 MAX_KEY_DEPTH = 8
-"""Lists within lists are compared by their keys to this depth. A list that holds itself twice would cost too much."""
+"""The key of an item covers lists within lists to this depth. A list that holds itself twice would take too long."""
 
 
 def same_items(output: Any, expected: Any, *, deep: bool, tolerance: float) -> bool:
     """Return whether an output is right if the items of lists may come in any order.
 
-    deep: whether the items of lists in lists may come in any order too. The order counts for lists in a dict.
+    deep: whether the items of lists in lists may come in any order too. In lists inside a dict the order counts.
     tolerance: as in `same_value`, which compares all other values.
 
     >>> same_items([[2, 1], [3]], [[3], [1, 2]], deep=True, tolerance=0)
@@ -58,8 +58,8 @@ def same_lines(output: str, expected: str, *, words: bool, tolerance: float) -> 
 def _match(items: list[Any], expected: list[Any], same: Callable[[Any, Any], bool]) -> bool:
     """Return whether a simple search matches the items with the expected items, which are equally many.
 
-    The search compares both lists in order. If they differ and are not longer than MAX_UNSORTED, each item in turn
-    takes the first remaining expected item that is the same.
+    The search first compares both lists in order. If they differ and are not longer than MAX_UNSORTED, each item in
+    turn takes the first remaining expected item for which it is right.
     """
     if all(map(same, items, expected)):
         return True
@@ -77,7 +77,7 @@ def _match(items: list[Any], expected: list[Any], same: Callable[[Any, Any], boo
 def _key(value: Any, depth: int = 0) -> tuple[int, Any]:
     """Return a key to sort items by: numbers by value, and a tuple like a list. Deep parts of an item do not count.
 
-    With such keys, two lists whose numbers differ by a tolerance have their items in the same order nearly always.
+    With such keys, two lists whose numbers differ by a tolerance usually have their items in the same order.
     """
     value = plain_number(value)
     if value is None:

@@ -40,7 +40,7 @@ class DoctestExamples(Kind):
     def run(self, runner: Runner, test: PreparedTest) -> int:
         """Run the examples with proxies of the solution's functions, and return the code.
 
-        If an expected text is no Python literal, the solution may print it. All examples then run in its process.
+        If an expected text is not a Python literal, the solution may print it. All examples then run in its process.
         """
         if _may_print(test.source):
             return CALL_BY_REFERENCE
@@ -70,7 +70,7 @@ def _examples(source: str) -> list[doctest.Example]:
 
 
 def _statements(source: str) -> list[ast.stmt]:
-    """Return the statements of all examples of a text. An example that is no Python, which raises, has none."""
+    """Return the statements of all examples of a text. An example that is not valid Python has none."""
     found: list[ast.stmt] = []
     for example in _examples(source):
         with contextlib.suppress(SyntaxError, ValueError):

@@ -34,7 +34,7 @@ def read_from_module(tree: ast.AST) -> set[str]:
 
 
 def within(scope: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of one scope. Of an inner scope, and of a container display of constants, yield one node only."""
+    """Yield the nodes of one scope. An inner scope, or a container display of constants, yields only its own node."""
     waiting = [*ast.iter_child_nodes(scope)]
     while waiting:
         node = waiting.pop()
@@ -49,7 +49,7 @@ def _only_constants(node: ast.AST) -> bool:
 
 
 def bound_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Yield each name that one of these nodes binds: by assignment, definition, import, or as a parameter."""
+    """Yield each name that one of these nodes binds, for example by assignment, definition or import."""
     for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             yield node.id
@@ -76,7 +76,10 @@ def bound_at_top(tree: ast.AST) -> set[str]:
 
 
 def star_names(module: str) -> frozenset[str]:
-    """Return the names that `from MODULE import *` binds. The set is empty for a module of no known library."""
+    """Return the names that `from MODULE import *` binds.
+
+    Return an empty set for a module that belongs to no known library or cannot be imported.
+    """
     if module.split(".")[0] not in _STAR_LIBRARIES:
         return frozenset()
     try:

@@ -13,9 +13,9 @@ MADE_BY_TEST = "it hands a function or an object of its own to the solution"
 PLAIN, ANSWER, UNKNOWN, MIXED = range(4)
 """Where a value comes from.
 
-PLAIN: the analysis assumes that it crosses. ANSWER: from the solution, so it crosses back. UNKNOWN: from the test's own
-text, and it may be unable to cross. MIXED: the test made it of an answer, such as `type(answer)`, so it may be unable
-to cross because of the solution.
+PLAIN: the analysis assumes that the value crosses. ANSWER: the value comes from the solution and crosses back. UNKNOWN:
+the value comes from the test's own text, and it may be unable to cross. MIXED: the test made the value of an answer, as
+in `type(answer)`. Such a value may be unable to cross because of the solution.
 """
 
 _FILES = ("<test>", "<doctest ")
@@ -43,7 +43,7 @@ _SURE_NODES = (ast.Constant, ast.JoinedStr, ast.Compare)
 
 
 class Origins:
-    """Where the values of a test come from: `names` has PLAIN, ANSWER, UNKNOWN or MIXED by name."""
+    """Where the values of a test come from. `names` maps a name to PLAIN, ANSWER, UNKNOWN or MIXED."""
 
     def __init__(self, text: TestText) -> None:
         self.text = text
@@ -125,7 +125,7 @@ def arguments(text: TestText, origins: Origins | None = None) -> list[ast.expr]:
 
 
 def is_of_data(text: TestText, call: ast.Call) -> bool:
-    """Return whether a call hands something other than literals to `sort`, or to a method of a table of pandas.
+    """Return whether a call hands something other than literals to `sort`, or to a method that tables of pandas have.
 
     Methods of tables count only in a test that uses pandas. Such a test expects data. If the answer were an object of
     the solution with such a method, the argument might be unable to cross. The answer must not decide in this way that
@@ -151,7 +151,7 @@ def asks_data(text: TestText) -> bool:
 def made_by_test(value: object, module: str) -> bool:
     """Return whether a value is a function, a generator, a class or an instance of a class of a test or of the helpers.
 
-    module: the name of the module in which tests run. No answer of a solution can be such a value.
+    A function counts if its code comes from a test or from helpers. module: the name of the module in which tests run.
     """
     function = getattr(value, "__func__", value)
     if type(function) in (types.FunctionType, types.GeneratorType, types.CoroutineType):

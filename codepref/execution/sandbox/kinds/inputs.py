@@ -12,7 +12,7 @@ from .expected_outputs import InputsPlan, all_right
 from .static_analysis import parsed
 
 INPUTS_SLACK = 5.0
-"""Seconds of CPU time that the test runner may use in such a test, besides at most twice the solution's time limit."""
+"""The fixed part of the CPU time, in seconds, that `Inputs.cpu_slack` allows the test runner for comparing outputs."""
 
 
 class Inputs(Kind):

@@ -22,7 +22,7 @@ _MODULES = """
 """
 _SHORT = {"np": "numpy", "pd": "pandas", "dt": "datetime", "nx": "networkx", "plt": "matplotlib.pyplot"}
 MODULES = {**{name: name for name in _MODULES.split()}, **_SHORT}
-"""The names under which tests know modules, and the modules."""
+"""The usual names of modules in tests, and the modules that they mean."""
 
 _ATTRIBUTES = {
     "collections": "Counter defaultdict OrderedDict deque namedtuple ChainMap UserDict UserList UserString",
@@ -59,7 +59,7 @@ _ATTRIBUTES = {
     "ast": "literal_eval",
 }
 ATTRIBUTES = {name: f"{module}.{name}" for module, names in reversed(_ATTRIBUTES.items()) for name in names.split()}
-"""Names that a module is known for, and their dotted paths."""
+"""Names that tests use without an import and that belong to a known module, with their dotted paths."""
 
 
 def module_of_name(name: str, attributes: set[str]) -> str:
@@ -102,8 +102,7 @@ class Uses:
 
         It does if nothing else in the test is the solution's, if an assertion tests it without anything else of the
         solution (`assert gcd(12, 8) == 4`), or if it stands only in arguments of calls of the solution
-        (`area(sample())`).
-        `assert isclose(half(5), 2.5)` means the library's `isclose`.
+        (`area(sample())`). `assert isclose(half(5), 2.5)` means the library's `isclose`.
         """
         if not self.others or self._counts[name] == self._inside[name]:
             return True

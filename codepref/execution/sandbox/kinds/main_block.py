@@ -5,7 +5,7 @@ comparison whose result is thrown away would test nothing, so `as_program` makes
 the same with some printed comparisons. A program may end with `sys.exit`, which would otherwise end the test runner's
 work as an exception.
 
-Only the text of the test decides. A solution that calls `sys.exit` itself still fails.
+Only the text of the test is rewritten. A `sys.exit` of the solution still raises SystemExit in the test.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _blocks(node: ast.stmt) -> list[list[ast.stmt]]:
 
 
 def _thrown_away(node: ast.stmt) -> list[ast.expr]:
-    """Return the condition that a statement only computes, or the equalities that it only prints."""
+    """Return the condition that a statement only computes, or the equalities and choices that it only prints."""
     if not isinstance(node, ast.Expr):
         return []
     if _is_condition(node.value):

@@ -2,10 +2,11 @@
 
 The solution's process would have to decide whether such objects are equal, and it is not trusted with that. So these
 tests share a process with the solution, and the verdict says so. What works across processes (attributes, methods,
-`len`, texts, truth, indexing, iteration and calls) needs no shared process.
+`len`, texts, truth, indexing, iteration and calls) needs no shared process by itself.
 
 The analysis ignores the order of statements. It follows objects that the test constructs, by a call of a name that
-seems to be a class of the solution, through assignments, containers, loops, fixtures and functions of the test.
+seems to be a class of the solution, through assignments, containers, loops, fixtures and functions of the test. Only
+members of enumerations, such as `Color.RED`, are found without such a call.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _ADDING = words("append add insert appendleft extend push setdefault")
 
 
 class OwnObjects:
-    """The objects of the solution's classes that a test holds: `kinds` has NOTHING, CONTAINER or OBJECT by name."""
+    """The objects of the solution's classes that a test holds. `kinds` maps a name to NOTHING, CONTAINER or OBJECT."""
 
     def __init__(self, text: TestText) -> None:
         self.text = text
@@ -227,8 +228,8 @@ def _why_computed(text: TestText, objects: OwnObjects) -> str:
 def _hands_to_library(text: TestText, call: ast.Call, objects: OwnObjects) -> bool:
     """Return whether a call seems to need more of an object of the solution than a proxy has.
 
-    It may give the object to a function of Python or of a library, to a method such as `assertIn`, or it may sort or
-    search a list of such objects.
+    Such a call gives the object to a function of Python or of a library or to a method such as `assertIn`, or it sorts
+    or searches a list of such objects.
     """
     path = text.path(call.func)
     if isinstance(call.func, ast.Attribute) and not path and _needs_order(call, call.func, objects):

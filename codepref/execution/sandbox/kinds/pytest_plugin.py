@@ -49,7 +49,7 @@ def run(
     candidate: the entry point's name, and the values of the solution by name.
     code_of: returns the code of an exception. describe: called with each failure in words.
     all_must_run: whether a test that a decorator skips, or that fails as a decorator expects, is an error. A test that
-        an exception skips is always an error.
+        skips itself by an exception while it runs is an error in both cases.
     """
     plugin = _Plugin(module, defined, code_of, describe)
     plugin.all_must_run = all_must_run
@@ -61,19 +61,22 @@ def run(
 
 @functools.cache
 def warm_up() -> None:
-    """Run pytest once without a test. The first run of a process takes twice as long as later ones."""
+    """Run pytest once without a test. The first run in a process takes longer than later ones."""
     run(types.ModuleType("empty"), frozenset(), ("candidate", {}), lambda error: ERROR, lambda text: None)
 
 
 def _test_case() -> Any:
-    """Return what a method of a unittest suite gets as `self`, for such a method that stands outside a class."""
+    """Return a TestCase, which is the `self` of a test function that is written like a method outside a class."""
     import unittest
 
     return unittest.TestCase()
 
 
 def _candidates(entry_point: str, solution: Mapping[str, Any]) -> types.ModuleType:
-    """Return a plugin with fixtures that give the entry point, under the names in CANDIDATES and its own name."""
+    """Return a plugin with fixtures that give the entry point, under the names in CANDIDATES and its own name.
+
+    It also has a fixture `self` (see `_test_case`).
+    """
 
     def candidate() -> Any:
         if entry_point not in solution:
@@ -136,7 +139,7 @@ class _Plugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
-        """Run a test function, also a coroutine. Let it fail if it returns False, unlike some versions of pytest."""
+        """Run a test function, which may be a coroutine function. Let it fail if it returns False."""
         arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
         result = pyfuncitem.obj(**arguments)
         if inspect.iscoroutine(result):
@@ -174,7 +177,8 @@ class _Plugin:
             if not marked or _is_without_parameters(item) or (call.when == "call" and not expected):
                 # A decorator may skip a test. An exception may not, since the solution could raise it. Nor may a list
                 # of parameters that is empty, since the solution may have made it.
-                self.note(f"{item.name}: skipped while it ran: {str(error)[:300]}", ERROR)
+                how = "failed as expected" if expected else "skipped"
+                self.note(f"{item.name}: {how}, which counts as an error here: {str(error)[:300]}", ERROR)
         elif call.when == "call" and not expected:
             self.passed += 1
         return report

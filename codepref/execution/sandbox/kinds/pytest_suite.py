@@ -51,17 +51,18 @@ class _Module(types.ModuleType):
 
 
 class PytestSuite(Kind):
-    """Tests that are files for pytest. At least one of its tests must pass, and none may fail.
+    """Tests that are files for pytest. A file passes if at least one test in it passes and none fails.
 
-    The code is the worst code of all failures. Tests that a decorator skips, or that fail as a decorator expects, do
-    not count. If the condition of any decorator in the file may depend on the solution, each such test is an error.
+    Otherwise its code is the worst code of all failures (see `worst_code`). Tests that a decorator skips, or that fail
+    as a decorator expects, do not count. If the condition of any decorator in the file may depend on the solution, each
+    such test is an error.
     """
 
     def compile(self, test: PreparedTest) -> None:
         """Import pytest, run it once without a test, and compile the text.
 
-        The first run takes twice as long as later ones. A test is usually compiled before the fork, so that this
-        happens once for all test runners of a task.
+        The first run of pytest in a process takes longer than later ones. A test is usually compiled before the fork,
+        so that this happens once for all test runners of a task.
         """
         from .pytest_plugin import warm_up
 

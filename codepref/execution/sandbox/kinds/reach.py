@@ -93,9 +93,9 @@ def _by_path(text: TestText) -> str:
 
 
 def _quiet_streams(text: TestText) -> set[int]:
-    """Return the ids of the nodes in which a test only writes to a stream.
+    """Return the ids of the nodes in which a test only writes to a stream or sets it up.
 
-    Examples are `print(x, file=sys.stderr)` and `sys.stdout.flush()`.
+    Examples are `print(x, file=sys.stderr)`, `sys.stdout.flush()` and `sys.stdout.reconfigure()`.
     """
     found = {
         id(part.value)

@@ -1,7 +1,7 @@
 """Rewrites a test so that what it only reports counts: a printed failure, a caught AssertionError, an unused result.
 
 Models write tests that print "PASS" or "FAIL", and functions that return whether all is well. Run as they are, such
-tests pass wrong solutions too. Only the text of the test decides what is rewritten, before the first solution runs.
+tests pass wrong solutions too. Only the text of the test decides what is rewritten.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def count_reports(tree: ast.Module) -> bool:
       unless it ends with `return`, `raise`, `continue` or `break`.
     - A handler around asserts that only reports a failure raises it again (see `_let_through`).
     - An assert of a tuple or list of conditions and at most one text, such as `assert (f(1) == 2, "text")`, asserts the
-      conditions. So does an assert of a generator of conditions.
+      conditions. An assert of a generator or a list comprehension of conditions asserts all of them. An assert of a
+      lambda without parameters asserts the condition in it.
     - A test function that returns only conditions, and whose value nothing uses, asserts them.
     """
     nodes = list(walk(tree))
@@ -51,7 +52,7 @@ def count_reports(tree: ast.Module) -> bool:
 
 
 def printed_choice(node: ast.expr) -> ast.expr | None:
-    """Return the condition that `"PASS" if condition else "FAIL"` shows, or None for any other expression."""
+    """Return the condition of an expression such as `"PASS" if condition else "FAIL"`, or None for any other one."""
     if isinstance(node, ast.IfExp) and _fails(_constants(node.orelse)) and not _fails(_constants(node.body)):
         return node.test
     return None
@@ -71,8 +72,9 @@ def _let_through(node: ast.Try) -> bool:
     """Let the first handler of a `try` that only reports failed asserts raise them again. Return whether one does.
 
     A handler of AssertionError raises it again. A handler of all errors that only prints raises an AssertionError
-    again, and every error if it prints a failure. Handlers that print a success, or that end with `return`, `raise`,
-    `continue` or `break`, stay as they are. So do all handlers if the `try` holds `assert False`.
+    again. If it prints a failure, the word "error" or the traceback, it raises every error again. Handlers that print a
+    success, or that end with `return`, `raise`, `continue` or `break`, stay as they are. So do all handlers if the
+    `try` holds `assert False`, or neither an assert nor a call of a function that is named like a test.
     """
     asserts: list[ast.AST] = [child for child in _inside(node.body) if isinstance(child, ast.Assert)]
     asserts += [child for child in _inside(node.body) if isinstance(child, ast.Call) and _calls_test(child)]
@@ -144,7 +146,7 @@ def _assert_answers(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _inside(body: list[ast.stmt]) -> list[ast.AST]:
-    """Return the nodes of statements, without those of functions and classes inside them."""
+    """Return the nodes of statements, apart from the nodes inside functions and classes."""
     found: list[ast.AST] = []
     waiting: list[ast.AST] = [*body]
     while waiting:

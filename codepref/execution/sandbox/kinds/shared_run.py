@@ -49,10 +49,11 @@ class Room:
 
     @contextlib.contextmanager
     def test(self, test: PreparedTest) -> Iterator[None]:
-        """A context for one test. At its end, names of the module, builtins and streams that it replaced are put back.
+        """Return a context in which one test runs.
 
-        Objects that the test changed in place stay changed. At its start, names of libraries that the test uses and
-        that neither the solution nor the helpers bind are added.
+        At its start, names of libraries that the test uses and that neither the solution nor the helpers bind are
+        added. At its end, the names that the test binds in the module get their former values or are removed. Builtins
+        and standard streams that the test replaced are put back too. Objects that it changed in place stay changed.
         """
         analysis = test.analysis
         names = analysis.binds if analysis is not None else ()

@@ -63,7 +63,7 @@ class Analysis:
         binds: names that the test itself binds in its module.
         hidden: the names of `binds` that must not come from the solution.
         stays: whether the test must not move to a shared process when it hands over a value that cannot cross.
-        asks: names of methods of builtin data by which the test asks if an answer is right.
+        asks: names of methods of builtin data by which the test asks if an answer is right (see `asked_of_answers`).
     """
 
     __slots__ = ("asks", "binds", "hands_over", "hidden", "libraries", "live", "modules", "own", "shared", "stays")
@@ -91,7 +91,7 @@ class HelperAnalysis:
     """What the text of a problem's helpers decides.
 
     Attributes:
-        after: whether they use names that only the solution can supply, so that they must run after it.
+        after: whether the helpers use names that only the solution can supply, so that they must run after it.
         hidden, libraries, modules: as in `Analysis`.
     """
 
@@ -105,7 +105,7 @@ class HelperAnalysis:
 
 
 def helpers_decide(around: Surroundings) -> bool:
-    """Return whether the helpers may evaluate an answer, so that every test shares a process with the solution."""
+    """Return whether the helpers may evaluate an answer, so that a test with a plain call must be analysed too."""
     if around.decides is None:
         text = TestText(around.helpers, Surroundings(None, "", around.definitions))
         around.decides = why_shared(text) == EVALUATES
@@ -214,7 +214,7 @@ def _assigned_from_calls(text: TestText) -> set[str]:
 
 
 def _checks_type(text: TestText) -> bool:
-    """Return whether the test asks if an answer is an instance of a class that may not be one of data that cross."""
+    """Return whether the test asks if an answer is an instance of a class whose instances may be unable to cross."""
     asked = [node for node in text.nodes[ast.Call] if text.path(node.func) == "builtins.isinstance"]
     asked = [node for node in asked if len(node.args) == 2 and _foreign(text, node.args[1])]
     if not asked:
@@ -233,7 +233,7 @@ def _foreign(text: TestText, kind: ast.expr) -> bool:
 def _sets_names(text: TestText) -> bool:
     """Return whether the test, after a call of the solution, sets a name that it never reads itself.
 
-    Such a name is meant for the solution, as in `TAX = 0.5` between two calls of `price`.
+    Such a name is probably meant for the solution, as in `TAX = 0.5` between two calls of `price`.
     """
     read = {node.id for node in text.nodes[ast.Name] if isinstance(node.ctx, ast.Load)}
     called = False

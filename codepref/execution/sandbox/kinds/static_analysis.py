@@ -14,7 +14,7 @@ PURE_CALLS = frozenset(
     {"abs", "all", "any", "bool", "dict", "float", "int", "isinstance", "len", "list", "max", "min", "repr", "round"}
     | {"set", "sorted", "str", "sum", "tuple", "type"}
 )
-"""Names of the builtins that a test may call in addition to its one call of the solution."""
+"""Names of the builtins that a test with a plain call may call in addition to this call (see `plain_call`)."""
 
 _WRAPPING = (ast.Compare, ast.UnaryOp, ast.BinOp, ast.Call, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set)
 _WRAPPING_MORE = (ast.Subscript, ast.Slice, ast.Name, ast.Load, ast.operator, ast.unaryop, ast.cmpop)
@@ -51,7 +51,7 @@ class PlainCall:
         return decoder.table
 
     def request(self, handle: bytes) -> bytes:
-        """Return the same request as a call of the proxy with this handle would send."""
+        """Return the request that a call of the proxy with this handle would send."""
         return CALL_HEAD + handle + self.arguments[6:]  # without the head of the outer tuple
 
 

@@ -27,7 +27,7 @@ def worst_code(passed: int, codes: Set[int], describe: Callable[[str], None]) ->
     """Return the code of a suite.
 
     It is the worst code of all failures. Without a failure it is P, or E if no test passed.
-    describe: called with the reason if no test passed.
+    describe: called with the reason if no test passed or failed.
     """
     for code in _WORST_FIRST:
         if code in codes:
@@ -61,8 +61,8 @@ def import_as_solution(tree: ast.Module, values: Mapping[str, Any], entry_point:
     The module `solution` means the solution. So does a module that does not exist and from which the test imports the
     entry point. If the process has loaded a module of such a name already, this module stays.
 
-    `from solution import *` gives no name that the text itself imports or defines, and no module that is not this
-    process's own. Otherwise a solution could replace `approx` and be handed the expected value, or replace `pytest`.
+    `from solution import *` gives no name that the text itself imports or defines, and no module of the solution's
+    process. Otherwise a solution could replace `approx` and receive the expected value, or replace `pytest`.
     """
     values = {
         name: value for name, value in values.items() if not name.startswith("__") and not _is_remote_module(value)
@@ -84,8 +84,8 @@ def import_as_solution(tree: ast.Module, values: Mapping[str, Any], entry_point:
 def skips_by_answer(tree: ast.Module) -> bool:
     """Return whether a condition under which a test is skipped, or may fail, may depend on the solution.
 
-    It may if it reads, directly or through names of the text, a name that the text neither defines nor imports from
-    elsewhere.
+    It may if it reads, directly or through names of the text, a name that is no builtin and that the text neither
+    defines nor imports from elsewhere.
     """
     elsewhere = _imported_names(tree) | set(dir(builtins)) | {"__file__", "__name__"}
     meanings: dict[str, set[str]] = {}

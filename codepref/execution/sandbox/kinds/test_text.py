@@ -1,6 +1,7 @@
 """What the text of a test shows about its names: its own names, those of libraries, and those of the solution.
 
-All of it comes from the text of the test and of the problem. Nothing depends on a solution.
+It follows from the text of the test and of the problem, and from the installed modules. Nothing depends on the
+solution that is tested.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Surroundings:
         entry_point: the name of the function that tests call.
         definitions: names that the problem's prompt, preamble or gold solution defines, each with "class" or "def".
         bound: names that the helpers bind.
-        decides: whether the helpers evaluate something, or None if this is not known yet.
+        decides: whether the helpers may evaluate an answer, or None if this is not known yet.
     """
 
     def __init__(
@@ -72,7 +73,10 @@ def is_literal(node: ast.AST | None) -> bool:
 
 
 def target_names(target: ast.expr) -> list[str]:
-    """Return the names that an assignment, a loop or a `with` binds. An attribute of `self` counts as "self.NAME"."""
+    """Return the names that the target of an assignment, a loop or a `with` binds.
+
+    An attribute of `self` counts as the name "self.NAME".
+    """
     if isinstance(target, ast.Name):
         return [target.id]
     if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self":
@@ -83,7 +87,7 @@ def target_names(target: ast.expr) -> list[str]:
 
 
 class TestText:
-    """The syntax tree of a test together with that of the helpers.
+    """The syntax tree of a test together with that of the helpers, and what both show about names.
 
     Attributes:
         nodes: the nodes of the tree by their type.
@@ -259,7 +263,10 @@ def is_solution_module(name: str) -> bool:
 
 @functools.lru_cache(maxsize=1000)
 def is_installed(module: str) -> bool:
-    """Return whether the first part of the name is a module or package that this interpreter finds."""
+    """Return whether the first part of the name is a module or package that this interpreter finds.
+
+    The module `solution` counts as not installed.
+    """
     top = module.split(".")[0]
     if top == "solution" or not top:
         return False

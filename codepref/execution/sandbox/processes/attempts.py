@@ -18,9 +18,9 @@ KNOWN = b"PFEMTXSI" + bytes([status_page.CALL_BY_REFERENCE])
 """The codes that an attempt may leave on the status page. Any other byte there, except UNDECIDED, becomes E."""
 
 MAX_SHORT_TIMEOUTS = 10
-"""How many tests may exceed the shortened limit before the remaining tests are skipped.
+"""Tests of a solution are skipped after `max_timeouts` timeouts and this many times `max_timeouts` further ones.
 
-This is the number for each timeout that `max_timeouts` allows. A timeout in the test's own code counts as ten tests.
+A timeout in the test's own code counts as ten further timeouts.
 """
 
 SOLUTION_SHARE = 3
@@ -129,7 +129,9 @@ class SolutionAttempts:
         if self._spent():
             for index, code in enumerate(self.page.codes()):
                 if code in (status_page.UNDECIDED, status_page.CALL_BY_REFERENCE):
-                    self.page.describe(f"test {index}: the solution loads or sleeps too long in all tests together")
+                    self.page.describe(
+                        f"test {index}: the solution loads, sleeps or waits too long in all tests together"
+                    )
                     self.page.set(index, ord("S"))
 
     def _keep(self, start: int) -> None:
@@ -174,9 +176,9 @@ class SolutionAttempts:
     def _limit_timeouts(self, phase: int, current: int) -> None:
         """Skip tests of a solution that times out too often.
 
-        After `max_timeouts` timeouts the test runner gives each further test less time. A test that uses up this
-        shorter time gets the code S. After MAX_SHORT_TIMEOUTS * `max_timeouts` such tests all undecided tests get the
-        code S (a timeout in the test's own code counts as MAX_SHORT_TIMEOUTS such tests).
+        After `max_timeouts` timeouts the test runner gives each further test less time, unless it runs a whole program.
+        A test that then runs out of time gets the code S. After MAX_SHORT_TIMEOUTS * `max_timeouts` such tests all
+        undecided tests get the code S (a timeout in the test's own code counts as MAX_SHORT_TIMEOUTS such tests).
         """
         codes, limit = self.page.codes(), self.limits["max_timeouts"]
         if codes.count(b"T") > limit and phase == status_page.TESTING and codes[current] == ord("T"):
@@ -230,7 +232,7 @@ class SolutionAttempts:
 
 
 def _shared_end(runner: Reaped, watched: Watched) -> tuple[str, str]:
-    """Return the code of a test, and the reason for it. The process of test and solution ended during the test."""
+    """Return the code of a test during which the process of test and solution ended, and the reason for the code."""
     if watched.cause in ENDINGS:
         code, text = ENDINGS[watched.cause]
         return code, f"{text} {watched.detail}".rstrip()

@@ -1,4 +1,4 @@
-"""The entry point of a worker. It preloads what solutions need, starts the supervisor and serves the engine."""
+"""The entry point of a worker. It preloads common modules, starts the supervisor and serves the engine."""
 
 from __future__ import annotations
 

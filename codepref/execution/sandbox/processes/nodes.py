@@ -32,9 +32,11 @@ def call_with_nodes(
 ) -> Any:
     """Call `function` with nodes made from plain lists, and return its result as plain lists.
 
+    If the form of the result is "argument", return the first argument, which the function may have changed.
+
     space: the solution's names. forms: the forms of the arguments and, last, of the result, separated by commas (see
     `codepref.problems.nodes`). Raises what the function raises, TypeError or AttributeError for a result in another
-    form, and ValueError for a result with a cycle.
+    form, and ValueError for a result with a cycle or with more than MAX_NODES values.
     """
     *given, result = forms.split(",")
     classes = {default.__name__: _class_of(space, default) for default in (ListNode, TreeNode)}

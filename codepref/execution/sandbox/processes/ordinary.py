@@ -1,7 +1,7 @@
 """Makes the process of a solution look like an ordinary interpreter, in places where the confinement would show.
 
-`install` runs in processes that run solutions, before the solution. It adds names that the module `site` adds, and
-functions of the standard library that do as much as the system-call filter allows.
+`install` runs before the solution, in the zygote of the solution's process or in this process itself. It adds names
+that the module `site` adds, and functions of the standard library that do as much as the system-call filter allows.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def enter_folder() -> None:
 
 
 def install() -> None:
-    """Add the builtins that `site` adds, and replace functions whose system calls the filter refuses."""
+    """Add the builtins that `site` adds, and replace functions that the limits or the filter would make fail."""
     with contextlib.suppress(ImportError):
         names: Any = importlib.import_module("_sitebuiltins")
         here: Any = builtins
@@ -171,7 +171,7 @@ def _tolerant(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _truncate(path: Any, length: int) -> None:
-    """Like `os.truncate`. The filter refuses the system call by path, but not by descriptor."""
+    """Truncate a file as `os.truncate` does. The filter refuses the system call by path, but not by descriptor."""
     if isinstance(path, int):
         os.ftruncate(path, length)
         return

@@ -1,4 +1,7 @@
-"""A process pair: a test runner and one solution, for expected outputs or for tests in one process with a solution."""
+"""A process pair is a test runner with one solution.
+
+It computes expected outputs, or it runs tests in one process with a solution.
+"""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ from ..wire.plan import Plan
 TIMED_OUT_SHARE, MIN_SECONDS = 20, 0.005
 """After `max_timeouts` timeouts a solution gets a twentieth of the time for each of its other tests.
 
-The least CPU time is 5 ms. Many solutions that loop do so on some inputs only, so the codes of their other tests are
-still useful.
+This does not hold for whole programs. The least CPU time is 5 ms. Many solutions that loop do so on some inputs only,
+so the codes of their other tests are still useful.
 """
 
 MAX_ANSWER_BYTES = 1 << 20
@@ -61,7 +61,7 @@ The requests must fit a socket's buffer.
 
 
 class TestRunner:
-    """The work of a test runner on one solution. Every method runs after the fork, in a confined process."""
+    """The work of a test runner on one solution. All of it happens in the child, after the fork."""
 
     def __init__(
         self,
@@ -219,8 +219,9 @@ class TestRunner:
     def _may_share(self, test: PreparedTest, value: Any) -> bool:
         """Return whether the test may share a process with the solution, since this value of it cannot cross.
 
-        It may if the test or the helpers made the value, or if the text of the test shows no argument that is made of
-        an answer. It may not if the test anywhere uses an answer as a list or a table (see `handing.asks_data`).
+        It may if the test or the helpers made the value, or if the text of the test shows an argument that may be
+        unable to cross and none that is made of an answer (see `handing.may_hand_over`). It may not if the test
+        anywhere uses an answer as a list or a table (see `handing.asks_data`).
         """
         if test.analysis is not None and test.analysis.stays:
             return False
@@ -268,7 +269,7 @@ class TestRunner:
             register(self.solution_module, names)
 
     def _run_late_helpers(self, start: int, alone: bool) -> bool:
-        """Run helpers that use names of the solution. If they fail, the solution is at fault."""
+        """Run helpers that use names of the solution. A failure of such helpers counts as one of the solution."""
         code = compiled(self.plan.helpers)
         wanted = names_in(code)
         assert self.helpers is not None
@@ -331,7 +332,7 @@ class TestRunner:
     def _time_limits(self, test: PreparedTest) -> tuple[float, float]:
         """Return the seconds of CPU and of wall-clock time that a test may take.
 
-        After `max_timeouts` timeouts both are shorter (see TIMED_OUT_SHARE).
+        After `max_timeouts` timeouts both are shorter (see TIMED_OUT_SHARE). This is not used for whole programs.
         """
         limits = self.plan.limits
         cpu_seconds = test.kind.cpu_limit(limits, test)

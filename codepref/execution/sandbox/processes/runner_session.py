@@ -1,4 +1,4 @@
-"""A session of a test runner, which serves one or more solutions in turn."""
+"""A session of a test runner. The test runner serves one or more solutions in turn."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class RunResult:
 
 
 class RunnerSession:
-    """One test runner that serves several solutions in turn. It has a descriptor for each process of a solution.
+    """One test runner that serves one or more solutions in turn. It has a descriptor for each process of a solution.
 
     While the session waits for the end of one solution process, it may already fork the next one. The new process
     learns later which solution it runs. Solutions that can leave nothing behind share one process.

@@ -40,7 +40,7 @@ DONE = b"done"
 
 
 class RunnerZygote:
-    """The state of a runner zygote. It is trusted. It holds untrusted tests as code objects and runs none of them.
+    """The state of a runner zygote. The zygote is trusted. It holds untrusted tests and runs none of them.
 
     cautious: do not compile the tests in this process, since the zygote before this one failed to prepare the task.
     Compiling a hostile test can kill a process.
@@ -149,8 +149,8 @@ class RunnerZygote:
         """Answer the requests besides fork and reap.
 
         "O" opens the pipe for expected outputs. "C" collects the outputs that came through the pipe. "K" takes over
-        outputs that were kept from another run. "I" lists the tests that have a reference solution and compile. "P"
-        loads packages.
+        outputs that were kept from another run. "I" lists the tests that have a reference solution, without those that
+        are known not to compile. "P" loads packages.
         """
         if kind == b"P":
             packages.preload(Decoder(payload).value())

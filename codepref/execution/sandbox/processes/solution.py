@@ -1,7 +1,7 @@
-"""The solution's process. It runs a solution and answers calls. It never holds a test, an expected value or a verdict.
+"""The solution's process. It runs a solution and answers calls. It holds neither tests nor verdicts.
 
-The process runs one solution, or several in turn that can leave nothing behind. Whatever a solution does to this
-process, it can only spoil its own answers. The test runner decodes the answers strictly.
+The process runs one solution, or several in turn that can leave nothing behind. The test runner decodes the answers
+strictly, so a solution that manipulates this process spoils only its own answers.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Server:
 
         Stop at the first exception, or when the outputs have more than `limit` items.
         Return the outputs, and the exception as `error_fields` encodes it, or None. Raises NameError if the function is
-        not defined.
+        not defined. Raises an exception of a call, such as SystemExit, that is not an Exception.
         """
         if name not in self._module.__dict__:
             raise NameError(f"name {name!r} is not defined")

@@ -2,10 +2,10 @@
 
 The supervisor handles tests and solutions as bytes and texts only. It neither runs nor compiles them.
 
-A forked child sees the memory of its parent, and the supervisor holds tests and solutions. A worker therefore
-forks only twice, before the first task. The two children are nurseries, which fork zygotes on request. One nursery
-forks the zygotes of solutions and has no status page. `main` forks it before it imports this module. The supervisor
-forks the other nursery, which forks runner zygotes and shares the status page. A runner zygote gets its task
+A forked child sees the memory of its parent, and the supervisor holds tests and solutions. The supervisor's process
+therefore forks only twice, before the first task. The two children are nurseries, which fork zygotes on request. One
+nursery forks the zygotes of solutions and has no status page. `main` forks it before it imports this module. The
+supervisor forks the other nursery, which forks runner zygotes and shares the status page. A runner zygote gets its task
 through its own socket. When answers hold numpy's arrays, the second nursery can fork a third one, which has loaded
 numpy.
 """
@@ -103,9 +103,8 @@ class Supervisor:
         """Return the zygote that forks the process of a solution.
 
         A solution that seems to import one of the known packages comes from the zygote with packages, which serves all
-        tasks.
-        Every other solution comes from the plain zygote. If the zygote with packages dies or hangs during an import,
-        this solution and all later ones come from the plain zygote.
+        tasks. Every other solution comes from the plain zygote. If the zygote with packages dies or hangs during an
+        import, this solution and all later ones come from the plain zygote.
         """
         wanted = packages.imported(source)
         if not wanted or self._no_packages:

@@ -1,4 +1,4 @@
-"""A zygote: a process that forks on request. It is small and trusted.
+"""A zygote is a process that forks on request. It runs neither tests nor solutions.
 
 A request "F" forks a child, which gets descriptors and a payload. A request "R" waits until a child ends, and reaps it.
 A zygote may answer further requests, which its own module defines. The descriptors of a request are sent with its

@@ -36,7 +36,7 @@ HandleOf = Callable[[Any], bytes | None]
 class Encoder:
     """Encodes values.
 
-    handle_of: called with a value that the encoder cannot write itself. It returns the encoded handle of the value, or
+    handle_of: called with a value for which a handle may be needed. It returns the encoded handle of the value, or
         None. After None the encoder writes the value if it is numpy data, and raises Unencodable if it is not.
     exact: whether to treat an instance of a subclass like a value that is not plain data. The test runner does so,
         since a solution may need what a test's own class adds to its base.

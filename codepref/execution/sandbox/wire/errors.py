@@ -1,4 +1,4 @@
-"""Exceptions of the solution: as plain fields for the test runner, and rebuilt there."""
+"""Turns exceptions of the solution into plain fields, and rebuilds the exceptions in the test runner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MARK = "_raised_by_solution"
 """The attribute that marks exceptions, and classes of exceptions, that came from the solution."""
 
 MAX_CAUSES, MAX_ATTRIBUTES, MAX_PARTS = 3, 20, 100
-"""How many causes of causes cross with an exception, how many attributes, and how many parts of a group."""
+"""The largest numbers of levels of causes, of attributes and of parts of a group that cross with an exception."""
 
 _LIBRARIES = sys.stdlib_module_names | {"numpy", "pandas", "builtins"}
 
@@ -22,9 +22,9 @@ def error_fields(error: BaseException, causes: int = MAX_CAUSES) -> tuple[Any, .
 
     The fields are its name, the name of its nearest builtin type, its arguments, its errno, its further attributes, the
     fields of its cause or None, and a dict of what only some exceptions have: the nearest class of a library, the
-    fields of the context, and those of the parts of a group. Where an argument is not plain data, the text of the
-    exception replaces the arguments. If the exception raises while it makes this text, there are no arguments. An
-    attribute that is not plain data is left out.
+    fields of the context, and those of the parts of a group. If an argument is not simple (see `_is_plain`), the text
+    of the exception replaces the arguments, except for a group. If the exception raises while it makes this text, there
+    are no arguments. An attribute that is not simple is left out.
     """
     kind = type(error)
     base = next(cls for cls in kind.__mro__ if getattr(builtins, cls.__name__, None) is cls)
@@ -56,7 +56,7 @@ def _further_fields(error: BaseException, causes: int) -> dict[str, Any]:
 
 
 def _is_plain(value: Any, depth: int = 3) -> bool:
-    """Return whether a value consists of simple values and small containers of them, of exactly these types."""
+    """Return whether a value is simple: of one of the types named here, with at most `depth` levels of containers."""
     kind = type(value)
     if kind in (str, bytes, int, float, bool, type(None)):
         return True
@@ -78,7 +78,7 @@ def new_class(name: str, base: type, body: dict[str, Any]) -> type:
 def exception_from(fields: Any, causes: int = MAX_CAUSES) -> BaseException:
     """Return an exception of the solution, rebuilt from the fields that `error_fields` returns.
 
-    If the builtin type does not take the arguments, the base is Exception. Raises Malformed for malformed fields.
+    If the type does not take the arguments, the base is Exception. Raises Malformed for malformed fields.
     """
     if type(fields) is not tuple or len(fields) != 7 or type(fields[0]) is not str or type(fields[2]) is not tuple:
         raise Malformed("the fields of an error are malformed")
@@ -98,7 +98,7 @@ def exception_from(fields: Any, causes: int = MAX_CAUSES) -> BaseException:
     try:
         error: BaseException = kind(*arguments)
     except (TypeError, ValueError):
-        # UnicodeDecodeError and exception groups take arguments that do not cross.
+        # The type may not take the text that replaces arguments. UnicodeDecodeError does not, for example.
         error = new_class(name, Exception, {MARK: True})(*arguments)
     if isinstance(error, OSError) and type(number) is int:
         error.errno = number

@@ -14,7 +14,7 @@ _FORMATS: dict[type, str] = {int: "q", float: "d", bool: "?"}
 
 
 def packed(items: list[Any]) -> bytes | None:
-    """Return the encoding of a non-empty list of items at once, or None if the items have no such encoding.
+    """Return the encoding of all items of a non-empty list together, or None if they have no such encoding.
 
     The items can be 64-bit ints, floats and bools, in any mix, or they can all be texts without NUL characters. An
     instance of a subclass has no such encoding. A mix of numbers is written as one `struct` code for each item and then

@@ -243,7 +243,7 @@ _BY_TYPE = {name: (key, form) for key, form in FORMS.items() for name in form.ty
 
 
 def form_of(value: Any, *, from_test: bool) -> tuple[str, tuple[Any, ...]] | None:
-    """Return the name of the form and the fields of a value, or None if it has none.
+    """Return the name of the form and the fields of a value, or None if it has no form for this direction.
 
     from_test: whether the value goes from the test to the solution.
     Raises Unencodable for an iterator with too many items, and what the iterator raises.

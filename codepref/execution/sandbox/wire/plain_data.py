@@ -29,7 +29,7 @@ DEEP = 20 * MAX_DEPTH
 """The recursion limit, unless it is higher already, while a deeply nested value is encoded or decoded."""
 
 NUMPY_KINDS = frozenset("biufcSUmM")
-"""The kinds of numpy dtypes that cross, by numpy's codes: bools, numbers, bytes, strings, dates and differences."""
+"""The kinds of numpy dtypes that cross, by numpy's codes: bools, numbers, bytes, strings, dates and time spans."""
 
 _NUMBERS, _TEXTS = (bool, int, float, complex), (str, bytes, bytearray)
 _CONTAINERS = (list, tuple, dict, set, frozenset, range)

@@ -25,7 +25,7 @@ class Plan:
         preamble: Python text of the problem that runs before the solution.
         entry_point: the name under which the solution defines what the problem asks for.
         tests: pairs of a kind and a source. For the kind "inputs" the source is a tuple of fields.
-        limits: the limits by name (see `Limits.resolved`).
+        limits: the limits by name (see `Limits.resolved`), with `max_cpu_seconds` and `reference_factor`.
         definitions: names that the problem's prompt, preamble or gold solution defines, each with "class" or "def".
     """
 

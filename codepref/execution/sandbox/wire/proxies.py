@@ -1,9 +1,10 @@
 """Proxies for objects that stay in the solution's process.
 
-A proxy equals only itself and has no ordering and no arithmetic. So an `__eq__` of the solution does not decide
-whether a proxy equals another value. Two proxies differ only if the solution says so. Otherwise comparing them is an
-error. The solution's process answers requests for the truth value, the length, the texts, the hash and the items of
-the original object, and makes calls and iterates. It also answers for attributes whose names do not begin with `__`.
+A proxy has no ordering and no arithmetic, and by its own `__eq__` it equals only itself. So an `__eq__` of the solution
+does not decide whether a proxy equals another value. Two proxies of different objects differ if the solution says so.
+Otherwise comparing them is an error. The solution's process answers requests for the truth value, the length, the
+texts, the hash and the items of the original object, and makes calls and iterates. It also answers for attributes. The
+value of an attribute whose name begins with `__` cannot be read.
 """
 
 from __future__ import annotations
@@ -98,7 +99,9 @@ class RemoteObject:
             raise AttributeError(name)
         link: Caller = object.__getattribute__(self, "_link")
         if name in link.refused:
-            raise TypeError(f"an object of the solution decides `{name}` itself, which does not count in this test")
+            raise TypeError(
+                f"an object of the solution itself decides what `{name}` returns, which does not count in this test"
+            )
         return _ask(self, "getattr", name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -140,7 +143,9 @@ def _differs(first: RemoteObject, second: RemoteObject) -> bool:
     Raises TypeError if it does not say so. Only the solution could know that they are equal, and it is not trusted.
     """
     if _ask(first, "differ", second) is not True:
-        raise TypeError("two objects of the solution are equal only by its own word, which does not count in this test")
+        raise TypeError(
+            "the solution does not say that two of its objects differ. Its own word that they are equal does not count"
+        )
     return True
 
 
@@ -179,7 +184,7 @@ class _Methods:
 
     def __contains__(self, item: Any) -> bool:
         # The question would tell the solution an expected value, and the answer would be its own word.
-        raise TypeError("an object of the solution decides itself what it contains, which does not count in this test")
+        raise TypeError("an object of the solution itself decides what it contains, which does not count in this test")
 
 
 ABILITIES = {
@@ -213,7 +218,7 @@ class RemoteCallable(RemoteObject):
 
 
 class RemoteFactory(RemoteCallable):
-    """A proxy for the function that gives a dict its missing values. A copy of the dict has the same function."""
+    """A proxy for the function that gives a dict its missing values. A deep copy of the dict has the same function."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Functions, classes and modules of Python and its libraries, which a test hands over by name.
+"""Functions, classes and modules of Python and of some libraries, which a test hands over by name.
 
 A reference goes from the test to the solution only. The solution's process looks the name up in its own libraries.
 """

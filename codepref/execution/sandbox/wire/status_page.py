@@ -26,10 +26,7 @@ test must share a process with the solution, for example because it hands over a
 """
 
 DECIDED = b"PFE" + bytes([CALL_BY_REFERENCE])
-"""The codes that `forget_ends` keeps.
-
-When it is called, no test has one of these codes because a solution's process ended.
-"""
+"""The codes that `forget_ends` keeps. When it runs, no test has one of them because a solution's process ended."""
 
 _HEAD = struct.Struct("<IIII")
 _LENGTH = struct.Struct("<I")

@@ -1,7 +1,8 @@
-"""Numpy's and pandas' values that are more than one plain array: arrays of objects, dtypes, tables, series and indices.
+"""Arrays of objects and dtypes of numpy, and tables, series, indices and points of time of pandas.
 
-They cross only from the solution, without pickle, as arrays and lists. The test runner builds them with the
-constructors of the libraries. If it has not loaded pandas, the test does not use pandas, and gets a proxy of a table.
+They cross only from the solution, without pickle, as arrays and plain values. The test runner builds them with the
+constructors of the libraries. If it has not loaded pandas, the test does not use pandas, and gets proxies of the values
+of pandas.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _zone(zone: Any) -> str | None:
 
 
 def _column(values: Any) -> tuple[Any, ...] | None:
-    """Return a name of a dtype and the values, as an array or as a tuple, or None if they cannot cross."""
+    """Return a kind of column and the plain data from which `_values` builds it, or None if it cannot cross."""
     dtype = values.dtype
     text = str(dtype)
     if getattr(dtype, "categories", None) is not None:
@@ -187,4 +188,7 @@ def _values(pandas: Any, column: Any) -> Any:
 
 
 TABLES: dict[Any, Callable[..., Any]] = {"objects": _objects, "dtype": _dtype, "pandas": _pandas}
-"""The functions that build these values, by the name of the form. They get the proxy of the original, or None."""
+"""The functions that build these values, by the name of the form.
+
+They get the decoder, the proxy of the original or None, and the fields.
+"""
