@@ -76,6 +76,79 @@ def test_a_file_may_have_the_name_of_a_usual_module_of_the_solution(server: Runn
     assert answer["run_result"]["stdout"] == "3\n"
 
 
+def test_a_file_may_have_the_name_of_a_stream(server: Running) -> None:
+    files = {name: text(name) for name in ("stdin", "stdout", "stderr")}
+    _, answer = server.run(
+        "print(input(), *(open(n).read() for n in ('stdin', 'stdout', 'stderr')))", files=files, stdin="x"
+    )
+    assert answer["run_result"]["stdout"] == "x stdin stdout stderr\n"
+
+
+CALL_BY_NAME = """
+from string import *
+from re import *
+from math import *
+from operator import *
+from io import *
+from sys import *
+from json import *
+from builtins import *
+import sys, json
+
+class Solution:
+    def add(self, a, b):
+        return [a + b]
+
+arguments = [json.loads(line) for line in sys.stdin.read().split("\\n")]
+target = globals().get("add") or getattr(Solution(), "add")
+print(json.dumps(target(*arguments)))
+"""
+
+RUN_TESTS = """
+import faulthandler, json, signal, sys
+from io import StringIO
+from unittest.mock import patch
+import numpy as np
+from checking import run
+
+faulthandler.enable()
+signal.signal(signal.SIGALRM, lambda *_: sys.exit(9))
+signal.alarm(5)
+with open("cases.json") as file:
+    cases = json.load(file)
+results = [run(case) for case in cases]
+sys.exit(0 if all(results) else -1)
+"""
+
+CHECKING = """
+from io import StringIO
+from unittest.mock import patch
+
+def run(case):
+    out = StringIO()
+    with patch("sys.stdin", StringIO(case["input"])), patch("sys.stdout", out):
+        exec(open("code.py").read(), {"__name__": "__main__"})
+    return out.getvalue().strip() == case["output"]
+"""
+
+
+def test_a_function_is_called_with_arguments_from_standard_input(server: Running) -> None:
+    _, answer = server.run(CALL_BY_NAME, stdin="1\n2")
+    assert (answer["status"], answer["run_result"]["stdout"]) == ("Success", "[3]\n")
+
+
+@pytest.mark.parametrize(
+    ("program", "status", "code"), [("print(int(input()) + 1)", "Success", 0), ("print(1)", "Failed", 255)]
+)
+def test_a_program_that_runs_tests_itself_has_their_result_as_its_status(
+    server: Running, program: str, status: str, code: int
+) -> None:
+    cases = '[{"input": "1", "output": "2"}, {"input": "5", "output": "6"}]'
+    files = {"cases.json": text(cases), "checking.py": text(CHECKING), "code.py": text(program)}
+    _, answer = server.run(RUN_TESTS, files=files, run_timeout=20)
+    assert (answer["status"], answer["run_result"]["return_code"]) == (status, code)
+
+
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "", "x" * 300, "a\0b"])
 @pytest.mark.parametrize("field", ["files", "fetch_files"])
 def test_paths_outside_the_folder_of_the_program_are_refused(server: Running, field: str, path: str) -> None:

@@ -9,7 +9,12 @@ from __future__ import annotations
 import binascii
 import json
 
+from ..wire.printed import MAX_FETCHED, MAX_PRINTED
 from .base import PASSED, Kind, PreparedTest, Runner
+
+
+MAX_NAMES = 1 << 16
+"""The largest number of characters in the paths of all files together."""
 
 
 class Run(Kind):
@@ -29,6 +34,9 @@ class Run(Kind):
         status, output, errors, files = answer
         if not all(type(name) is str and type(content) is bytes for name, content in files.items()):
             raise TypeError("the solution's process sent malformed files")
+        size = sum(len(name) + len(content) for name, content in files.items())
+        if not 0 <= status < 256 or max(len(output), len(errors)) > MAX_PRINTED or size > MAX_FETCHED + MAX_NAMES:
+            raise ValueError("the solution's process sent a result that is too large")
         fields = {
             "return_code": status,
             "stdout": output.decode("utf-8", "replace"),

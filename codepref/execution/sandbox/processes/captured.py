@@ -15,13 +15,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from ..wire.printed import MAX_FETCHED, MAX_PRINTED
 from .program import end_program, execute_file, make_outputs_append, open_descriptors, open_streams, open_unnamed
-
-MAX_PRINTED = 1 << 20
-"""The largest number of bytes of standard output, and of standard error, that are kept (1 MiB each)."""
-
-MAX_FETCHED = 1 << 20
-"""The largest size of all files together that are sent back (1 MiB). Files beyond it are left out."""
 
 NAMES = ("solution.py", "program.py", "main_program.py", "run_code_program.py")
 """Names of the program's file. The first that no file of the client has is taken."""
@@ -42,6 +37,8 @@ def run_captured(source: str, leave: Callable[[Any], None]) -> Captured:
     wanted = json.loads(head)
     folder = os.environ["HOME"]  # the scratch folder
     os.chdir(folder)
+    output = open_descriptors(wanted["stdin"])
+    errors = open_unnamed("stderr", 2)
     for path, content in wanted["files"].items():
         if os.path.dirname(path):  # noqa: PTH120
             os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
@@ -49,8 +46,6 @@ def run_captured(source: str, leave: Callable[[Any], None]) -> Captured:
             file.write(binascii.a2b_base64(content))
     name = next((name for name in NAMES if name not in wanted["files"]), NAMES[-1])
     path = os.path.join(folder, name)  # noqa: PTH118
-    output = open_descriptors(wanted["stdin"])
-    errors = open_unnamed("stderr", 2)
     open_streams()
     make_outputs_append()
     true_exit = os._exit
