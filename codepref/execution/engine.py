@@ -219,7 +219,8 @@ class Engine:
         """Wait for messages of workers and handle them. Discard workers that are lost or silent."""
         for key, _ in self._selector.select(timeout=SILENCE_SECONDS / 4):
             worker = key.fileobj
-            assert isinstance(worker, Worker)
+            if not isinstance(worker, Worker):
+                continue  # a descriptor that wakes a `StreamEngine`
             try:
                 for message in worker.receive():
                     self._take(worker, *message)
@@ -242,6 +243,8 @@ class Engine:
         elif kind == "expected" and worker.last is not None:
             index, data = parts
             self._cache.write(worker.last.expected_keys()[index], data)
+        elif kind == "printed" and job is not None:
+            job.keep_printed(*parts)
         elif kind in ("failed", "unprepared"):
             self._lost(worker, str(parts[0]), unprepared=kind == "unprepared")
         elif kind != "alive":

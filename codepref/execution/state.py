@@ -74,18 +74,23 @@ class TaskState:
         data: the encoded task.
         sources: the distinct solutions, and the gold solution if only its time is needed.
         size: the size of `data` and `sources` together.
+        printed: for each solution that ran in a test of kind "run", what the sandbox reported about it, as JSON.
+
+    gold_seconds: the CPU seconds of the gold solution, if they are known. Otherwise the gold solution runs, if its time
+        is needed.
     """
 
-    def __init__(self, task: Task, limits: Limits, jobs: int) -> None:
+    def __init__(self, task: Task, limits: Limits, jobs: int, *, gold_seconds: float | None = None) -> None:
         self.task, self.limits, self._jobs = task, limits, jobs
         self._cpu_seconds = limits.first_cpu_seconds
         self.data = encode_task(task, limits, self._cpu_seconds)
+        self.printed: dict[str, bytes] = {}
         self._copies: Counter[str] = Counter()
         for solution, count in zip(task.solutions, task.copies or repeat(1), strict=False):
             self._copies[solution.text] += count
         gold = task.problem.gold
         timed = self._is_first_attempt and not all(kind_of(test).has_reference for test in task.tests)
-        if gold and timed and gold not in self._copies and self._copies:
+        if gold and timed and gold_seconds is None and gold not in self._copies and self._copies:
             self._copies[gold] = 0  # only its time is needed, not its verdict
         self.sources = list(self._copies)
         self.size = len(self.data) + sum(map(len, self.sources))
@@ -93,7 +98,7 @@ class TaskState:
         self._keys: dict[int, str] | None = None
         self._late: dict[int, SolutionResult] = {}
         self._first_results: dict[int, SolutionResult] = {}
-        self._slowest: float | None = None
+        self._slowest: float | None = gold_seconds or None
         self._waiting: deque[int] = deque()
         self._failures = [0] * len(self.sources)
         self._unprepared = 0
@@ -139,7 +144,10 @@ class TaskState:
         """Return a job with the next waiting solutions. last: whether the other workers may lack other tasks."""
         # Jobs shrink towards the end, so that the workers end at about the same time.
         share = math.ceil(len(self._waiting) / (2 * self._jobs)) if last else len(self._waiting)
-        count = min(len(self._waiting), MAX_JOB, share)
+        return self.take(min(len(self._waiting), MAX_JOB, share))
+
+    def take(self, count: int) -> Job:
+        """Return a job with the next `count` waiting solutions."""
         return Job(self, [self._waiting.popleft() for _ in range(count)])
 
     def settle(self, index: int, result: SolutionResult) -> int:
@@ -238,6 +246,11 @@ class Job:
         """Return the index and the text of each solution, as they are sent to the worker."""
         return [(index, self._state.sources[index]) for index in self._left]
 
+    def keep_printed(self, index: object, printed: object) -> None:
+        """Keep what a program printed in a test of kind "run", as the worker sent it."""
+        if index in self._left and isinstance(index, int) and isinstance(printed, bytes):
+            self._state.printed[self._state.sources[index]] = printed
+
     def settle(self, *message: object) -> int:
         """Take over one result as the worker sent it: the index of the solution and a SolutionResult.
 
@@ -258,6 +271,11 @@ class Job:
                 result = (INFRASTRUCTURE * tests, False, 0.0, cause, b"")
         self._left.remove(index)
         return self._state.settle(index, result)
+
+    def wait_again(self) -> None:
+        """Let the solutions without a result wait for another worker."""
+        self._state.wait(self._left)
+        self._left = []
 
     def give_back(self, cause: str, *, unprepared: bool) -> int:
         """After the loss of the worker, let the solutions without a result wait for another worker, or give them up.

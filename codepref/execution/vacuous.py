@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, get_args
 
 from codepref.errors import UserError
 from codepref.execution.engine import Engine
-from codepref.execution.expected_cache import screening_key
+from codepref.execution.expected_cache import ExpectedCache, screening_key
 from codepref.execution.limits import Limits
 from codepref.execution.sandbox.kinds.main_block import as_program
 from codepref.execution.tasks import Task
@@ -26,7 +26,18 @@ from codepref.problems.fields import depends_on_solution, names_taken
 from codepref.problems.kinds import kind_of
 from codepref.problems.proven import WRONG, cannot_fail
 from codepref.problems.source import parse
-from codepref.records import INFRASTRUCTURE, PASS, SKIPPED, Problem, Solution, Test, VacuousTests, Verdict, is_correct
+from codepref.records import (
+    INFRASTRUCTURE,
+    PASS,
+    SKIPPED,
+    Problem,
+    Solution,
+    Test,
+    VacuousTests,
+    Verdict,
+    VerdictMatrix,
+    is_correct,
+)
 
 _FUNCTIONS = {
     "raise": f"raise NotImplementedError({WRONG!r})",
@@ -91,11 +102,12 @@ def check_vacuous_tests(choice: str) -> None:
         raise UserError(f"vacuous_tests must be {' or '.join(get_args(VacuousTests))}, not {choice!r}")
 
 
-class _Pending(NamedTuple):
+class Pending(NamedTuple):
     """A task whose programs run. own: the positions of the tests that they run against.
 
     proven: whether the programs certainly fail another test, which they need not run against.
-    silent: for each position in own, whether the text of the test has no way to fail (see `cannot_fail`).
+    silent: for each position in own, whether the text of the test has no way to fail (see `cannot_fail`). task: the
+    programs as solutions, with these tests.
     """
 
     key: str
@@ -104,6 +116,7 @@ class _Pending(NamedTuple):
     proven: bool
     programs: tuple[str, ...]
     silent: tuple[bool, ...]
+    task: Task
 
 
 def screen(
@@ -114,9 +127,9 @@ def screen(
     tasks: problems, their tests, and a digest of each task as `encode_task` encodes it. The results are kept in the
     engine's cache. limits: those of the solutions. Raises what `Engine.run` raises.
     """
-    limits = replace(limits, timeout_factor=None)
+    limits = screening_limits(limits)
     screenings: dict[str, Screening] = {}
-    waiting: deque[_Pending] = deque()
+    waiting: deque[Pending] = deque()
 
     def keep(task_id: str, screening: Screening) -> None:
         if screening != PROVEN:
@@ -124,38 +137,60 @@ def screen(
 
     def tasks_to_run() -> Iterator[Task]:
         for problem, tests, digest in tasks:
-            if not any(test.count for test in tests):
-                continue
-            key = screening_key(digest, limits.resolved(), [test.source for test in tests])
-            if (known := _decoded(engine.cache.read(key))) is not None:
-                keep(problem.task_id, known)
-                continue
-            independent = tuple(at for at, test in enumerate(tests) if test.count and _is_independent(test, problem))
-            open_ = [at for at, test in enumerate(tests) if test.count and at not in independent]
-            own = tuple(at for at in open_ if not _is_proven(tests[at], problem))
-            if len(own) < len(open_):  # no such program passes all tests, so one failed test is enough
-                own = tuple(at for at in own if not _fails_raising(tests[at], problem))
-            if open_ and not own:
-                engine.cache.write(key, _encoded(Screening(independent)))
-                keep(problem.task_id, Screening(independent))
-                continue
-            programs = do_nothing_programs(problem, [tests[at] for at in own])
-            silent = tuple(_is_silent(tests[at], problem) for at in own)
-            waiting.append(_Pending(key, own, independent, len(own) < len(open_), tuple(programs), silent))
-            solutions = [Solution(problem.task_id, at, program) for at, program in enumerate(programs.values())]
-            yield Task(problem, solutions, [tests[at] for at in own], [0] * len(solutions))
+            begun = begin_screening(problem, tests, digest, engine.cache, limits)
+            if isinstance(begun, Screening):
+                keep(problem.task_id, begun)
+            else:
+                waiting.append(begun)
+                yield begun.task
 
     for matrix in engine.run(tasks_to_run(), limits=limits):
-        pending = waiting.popleft()
-        codes = [verdict.codes for verdict in matrix.verdicts]
-        screening = _screening(pending, codes)
-        if INFRASTRUCTURE not in "".join(codes):
-            engine.cache.write(pending.key, _encoded(screening))
-        keep(matrix.task_id, screening)
+        keep(matrix.task_id, finish_screening(waiting.popleft(), matrix, engine.cache))
     return screenings
 
 
-def _screening(pending: _Pending, codes: Sequence[str]) -> Screening:
+def screening_limits(limits: Limits) -> Limits:
+    """Return the limits of the programs that do nothing. limits: those of the solutions."""
+    return replace(limits, timeout_factor=None)
+
+
+def begin_screening(
+    problem: Problem, tests: Sequence[Test], digest: bytes, cache: ExpectedCache, limits: Limits
+) -> Screening | Pending:
+    """Return the screening of a task if it is known without running a program. Otherwise return what has to run.
+
+    digest, cache: as for `screen`. limits: `screening_limits`.
+    """
+    if not any(test.count for test in tests):
+        return PROVEN
+    key = screening_key(digest, limits.resolved(), [test.source for test in tests])
+    if (known := _decoded(cache.read(key))) is not None:
+        return known
+    independent = tuple(at for at, test in enumerate(tests) if test.count and _is_independent(test, problem))
+    open_ = [at for at, test in enumerate(tests) if test.count and at not in independent]
+    own = tuple(at for at in open_ if not _is_proven(tests[at], problem))
+    if len(own) < len(open_):  # no such program passes all tests, so one failed test is enough
+        own = tuple(at for at in own if not _fails_raising(tests[at], problem))
+    if open_ and not own:
+        cache.write(key, _encoded(Screening(independent)))
+        return Screening(independent)
+    programs = do_nothing_programs(problem, [tests[at] for at in own])
+    silent = tuple(_is_silent(tests[at], problem) for at in own)
+    solutions = [Solution(problem.task_id, at, program) for at, program in enumerate(programs.values())]
+    task = Task(problem, solutions, [tests[at] for at in own], [0] * len(solutions))
+    return Pending(key, own, independent, len(own) < len(open_), tuple(programs), silent, task)
+
+
+def finish_screening(pending: Pending, matrix: VerdictMatrix, cache: ExpectedCache) -> Screening:
+    """Return the screening that the verdicts of the programs show, and keep it in the cache."""
+    codes = [verdict.codes for verdict in matrix.verdicts]
+    screening = _screening(pending, codes)
+    if INFRASTRUCTURE not in "".join(codes):
+        cache.write(pending.key, _encoded(screening))
+    return screening
+
+
+def _screening(pending: Pending, codes: Sequence[str]) -> Screening:
     """Return what the codes show. codes: those of the three programs, each with one code for each test that ran."""
     raising, none, _ = codes
     vacuous = [raising[at] == none[at] == PASS for at in range(len(pending.own))]

@@ -132,6 +132,7 @@ KINDS: Mapping[str, Kind] = {
     "calls": Kind(fields=True, for_sandbox=check_call, from_entry=call_entry, names=names_called),
     "inputs": Kind(fields=True, has_reference=True, for_sandbox=inputs_fields, from_entry=inputs_entry),
     "checker": Kind(whole_program=True, fields=True, for_sandbox=check_checker_source, from_entry=checker_entry),
+    "run": Kind(whole_program=True),
 }
 
 

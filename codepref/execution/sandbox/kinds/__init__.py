@@ -15,6 +15,7 @@ from .checker import Checker
 from .doctest_examples import DoctestExamples
 from .inputs import Inputs
 from .pytest_suite import PytestSuite
+from .run import Run
 from .stdio import Stdio
 from .unittest_suite import UnittestSuite
 
@@ -28,4 +29,5 @@ KINDS: dict[str, Kind] = {
     "stdio": Stdio(),
     "checker": Checker(),
     "calls": Calls(),
+    "run": Run(),
 }

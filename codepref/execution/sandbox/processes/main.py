@@ -81,7 +81,10 @@ def main(arguments: list[str]) -> None:
                     report("unprepared", str(error))
                     return
                 for position, source in sources:
-                    report("verdict", position, *supervisor.verdict(source))
+                    result = supervisor.verdict(source)
+                    if printed := supervisor.page.take_printed():
+                        report("printed", position, printed)
+                    report("verdict", position, *result)
             except (ZygoteLost, OSError) as error:
                 report("failed", f"{type(error).__name__}: {error}")
                 return

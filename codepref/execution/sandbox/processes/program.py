@@ -41,9 +41,9 @@ def run_program(preamble: str, source: str, text: str, leave: Callable[[bytes], 
     """
     os.chdir(os.environ["HOME"])  # the scratch folder
     path = os.path.abspath(NAME)  # noqa: PTH100
-    reader = _open_descriptors(text)
-    _open_streams()
-    _make_outputs_append()
+    reader = open_descriptors(text)
+    open_streams()
+    make_outputs_append()
     true_exit = os._exit
 
     def exit_(status: int) -> None:
@@ -55,16 +55,17 @@ def run_program(preamble: str, source: str, text: str, leave: Callable[[bytes], 
     with open(path, "wb") as file:
         file.write("\n".join(filter(None, (preamble, source))).encode("utf-8", "surrogatepass"))
     try:
-        _execute(path, preamble, source)
+        execute_file(path, preamble, source)
     except SystemExit as stop:
         code = stop.code
         if not (code is None or (isinstance(code, int) and code & 0xFF == 0)):
             raise RuntimeError(f"the program ended with status {str(code)[:200]}") from None
-    _end()
+    end_program()
     return _output(reader)
 
 
-def _execute(path: str, preamble: str, source: str) -> None:
+def execute_file(path: str, preamble: str, source: str) -> None:
+    """Run the preamble and the source in one module, as `__main__`. The source lies in the file at `path`."""
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     module.__dict__.update(__file__=path, __builtins__=builtins, __annotations__={}, __cached__=None)
@@ -74,26 +75,37 @@ def _execute(path: str, preamble: str, source: str) -> None:
         exec(compile(part, path, "exec", dont_inherit=True), module.__dict__)
 
 
-def _open_descriptors(text: str) -> int:
+def open_descriptors(text: str) -> int:
     """Open files for the descriptors 0 and 1. Return a descriptor at which the output can be read.
 
     The files have no names, so a program that lists its folder sees only its own file.
     """
     with open("stdin", "wb") as file:
         file.write(text.encode())
-    output = os.open("stdout", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    reader = os.open("stdout", os.O_RDONLY)
-    kept = fcntl.fcntl(reader, fcntl.F_DUPFD, _FIRST_FREE)
-    for descriptor, number in ((os.open("stdin", os.O_RDONLY), 0), (output, 1)):
-        os.dup2(descriptor, number)
-        os.close(descriptor)
-    os.close(reader)
+    reader = open_unnamed("stdout", 1)
+    descriptor = os.open("stdin", os.O_RDONLY)
+    os.dup2(descriptor, 0)
+    os.close(descriptor)
     os.unlink("stdin")  # noqa: PTH108
-    os.unlink("stdout")  # noqa: PTH108
+    return reader
+
+
+def open_unnamed(name: str, number: int) -> int:
+    """Open a new file without a name for the descriptor `number`. Return a descriptor at which it can be read.
+
+    name: the name that the file has until it is open.
+    """
+    written = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    reader = os.open(name, os.O_RDONLY)
+    kept = fcntl.fcntl(reader, fcntl.F_DUPFD, _FIRST_FREE)
+    os.dup2(written, number)
+    os.close(written)
+    os.close(reader)
+    os.unlink(name)  # noqa: PTH108
     return kept
 
 
-def _open_streams() -> None:
+def open_streams() -> None:
     """Open the streams of `sys` as an interpreter does when it starts."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         binary: Any = io.open(number, f"{mode}b", closefd=False)  # noqa: UP020, SIM115
@@ -105,7 +117,7 @@ def _open_streams() -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-def _make_outputs_append() -> None:
+def make_outputs_append() -> None:
     """Let `open("/dev/stdout", "w")` continue the output, as it does with a terminal or a pipe.
 
     With a file it would erase the output. `os.sendfile` cannot write to a file that is open for appending. Its
@@ -129,7 +141,7 @@ def _make_outputs_append() -> None:
     os.sendfile = sendfile
 
 
-def _end() -> None:
+def end_program() -> None:
     """Do most of what an interpreter does at its end.
 
     Wait for the program's threads, call its `atexit` functions, flush its streams, and delete its objects, which may

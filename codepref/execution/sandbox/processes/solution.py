@@ -28,6 +28,7 @@ from ..wire.plain_data import NUMPY_KINDS, U32
 from ..wire.proxies import ABILITIES
 from ..wire.references import referenced
 from ..wire.scalars import answer_bytes, scalar_bytes
+from .captured import Captured, run_captured
 from .nodes import call_with_nodes
 from .ordinary import enter_folder
 from .program import run_program
@@ -132,7 +133,7 @@ class Server:
         self._module = types.ModuleType("solution")
         self._number = b""
 
-    def send(self, value: bytes) -> None:
+    def send(self, value: Any) -> None:
         """Send `value` as the answer to the current request, before the operation has returned."""
         frames.send(CHANNEL, self._number + b"+" + Encoder(lambda _: None, exact=False).encode(value) + U32.pack(0))
 
@@ -262,6 +263,11 @@ def _run_program(server: Server, preamble: str, source: str, text: str) -> bytes
     return run_program(preamble, source, text, server.send)
 
 
+def _run_captured(server: Server, source: str) -> Captured:
+    """Run a whole program, for tests of the kind "run"."""
+    return run_captured(source, server.send)
+
+
 def _next(server: Server, iterator: Iterator[Any]) -> Any:
     return next(iterator)
 
@@ -290,6 +296,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "method": _call_method,
     "nodes": _call_nodes,
     "stdio": _run_program,
+    "run": _run_captured,
 }
 """What the test runner may request, by name. "front" is a batch that ends early when its outputs are large."""
 

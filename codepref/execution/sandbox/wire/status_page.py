@@ -29,6 +29,7 @@ DECIDED = b"PFE" + bytes([CALL_BY_REFERENCE])
 """The codes that `forget_ends` keeps. When it runs, no test has one of them because a solution's process ended."""
 
 _HEAD = struct.Struct("<IIII")
+_LENGTH = struct.Struct("<I")
 _DETAIL, _CODES = 16, 528
 
 ANSWER_DIGEST_BYTES = 4
@@ -42,6 +43,9 @@ larger answer only the length counts. Solutions are compared by the digests of a
 PAGE_BYTES = 1 << 23
 """The address space of the page, in bytes. The kernel provides memory only for parts that are written."""
 
+MAX_PRINTED_BYTES = 1 << 24
+"""The address space behind the page for what a program printed in a test of kind "run", as JSON."""
+
 MAX_TESTS = (PAGE_BYTES - _CODES) // (1 + ANSWER_DIGEST_BYTES)
 """The largest number of tests in one task."""
 
@@ -53,7 +57,7 @@ class StatusPage:
     """
 
     def __init__(self) -> None:
-        self._page = mmap.mmap(-1, PAGE_BYTES)
+        self._page = mmap.mmap(-1, PAGE_BYTES + MAX_PRINTED_BYTES)
         self._use(0)
 
     def _use(self, tests: int) -> None:
@@ -152,3 +156,21 @@ class StatusPage:
         """Return the first failure in words, or "" if none was described."""
         length = min(_HEAD.unpack_from(self._page, 0)[2], _CODES - _DETAIL)
         return self._page[_DETAIL : _DETAIL + length].decode("utf-8", "replace")
+
+    def write_printed(self, data: bytes) -> None:
+        """Write what a program printed. Raises MemoryError if it does not fit."""
+        if len(data) > MAX_PRINTED_BYTES - _LENGTH.size:
+            raise MemoryError("what the program printed does not fit")
+        start = PAGE_BYTES + _LENGTH.size
+        self._page[start : start + len(data)] = data
+        _LENGTH.pack_into(self._page, PAGE_BYTES, len(data))
+
+    def take_printed(self) -> bytes:
+        """Return what `write_printed` wrote, or b"", and erase it."""
+        length = min(_LENGTH.unpack_from(self._page, PAGE_BYTES)[0], MAX_PRINTED_BYTES - _LENGTH.size)
+        if not length:
+            return b""
+        start = PAGE_BYTES + _LENGTH.size
+        data = self._page[start : start + length]
+        self._page[PAGE_BYTES : start + length] = bytes(_LENGTH.size + length)
+        return data
