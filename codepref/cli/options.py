@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from codepref.errors import UserError
 
 if TYPE_CHECKING:
+    from codepref.config.scale import ScaleSection
     from codepref.execution.limits import Limits
 
 Parser = argparse.ArgumentParser
@@ -146,6 +147,31 @@ def add_sandbox(parser: Parser) -> None:
         action="store_true",
         help="run model code without the sandbox; only inside a machine that you can afford to lose",
     )
+
+
+def add_scale(parser: Parser) -> None:
+    """Add --executor and --address."""
+    parser.add_argument(
+        "--executor",
+        choices=("local", "ray"),
+        default="local",
+        help="where solutions run: on this machine, or on the nodes of a Ray cluster (default %(default)s)",
+    )
+    parser.add_argument(
+        "--address",
+        default="",
+        help="with --executor ray: auto for the cluster of this machine, or HOST:PORT (default: the variable "
+        "RAY_ADDRESS, or a new Ray on this machine)",
+    )
+
+
+def read_scale(options: Namespace) -> ScaleSection:
+    """Return where solutions run. Raises UserError for an address without a cluster to use it for."""
+    from codepref.config.scale import ScaleSection
+
+    if options.address and options.executor != "ray":
+        raise UserError("--address names a Ray cluster, so it needs --executor ray")
+    return ScaleSection(executor=options.executor, address=options.address)
 
 
 def add_overrides(parser: Parser) -> None:

@@ -24,7 +24,7 @@ sizes of its items add up to the second number."""
 MAX_BATCH, QUICK_SECONDS, SLOW_SECONDS = 64, 0.1, 1.0
 """Items that are finished quickly go out in batches, since each call of a host takes time.
 
-A host's batch doubles after one that took less than 0.1 s from sending to result, and halves after one that took more
+A batch ends early when the weights of its items add up to 64. A host's batch doubles after one that took less than 0.1 s from sending to result, and halves after one that took more
 than 1 s.
 """
 
@@ -152,8 +152,8 @@ class Dispatcher:
     def _next(self, count: int, source: Iterator[Work], ended: bool) -> tuple[list[_Piece], bool]:
         """Return the next pieces, of which lost ones come first, and whether the source has ended."""
         pieces: list[_Piece] = []
-        size = 0
-        while len(pieces) < count and size < SIZE_AHEAD // 8:
+        size = weight = 0
+        while len(pieces) < count and weight < MAX_BATCH and size < SIZE_AHEAD // 8:
             if self._returned:
                 piece = self._returned.popleft()
             else:
@@ -163,6 +163,7 @@ class Dispatcher:
                 piece = _Piece(work)
             pieces.append(piece)
             size += piece.work.size
+            weight += piece.work.weight
         return pieces, ended
 
     def _send_suspects(self, ready: Sequence[Host]) -> None:
