@@ -3,7 +3,7 @@
 This package offers functions for scripts. Most do the work of the command of the same name. Each function is loaded
 when it is first used:
 
-- load_problems, inspect, sample, execute, execute_into, pair, audit, export, train, evaluate and compare, from
+- load_problems, inspect, sample, execute, execute_into, pair, audit, export, train, evaluate, compare and serve, from
   `codepref.api`;
 - respond, from `codepref.sampling.respond`;
 - judge and judge_by_rubric, from `codepref.judging.judge`;
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         load_problems,
         pair,
         sample,
+        serve,
         train,
     )
     from codepref.evaluation.calibrate_judge import calibrate_judge
@@ -54,6 +55,7 @@ _HOMES = {
             "train",
             "evaluate",
             "compare",
+            "serve",
         ),
         "codepref.api",
     ),
@@ -85,6 +87,7 @@ __all__ = [
     "respond",
     "run",
     "sample",
+    "serve",
     "train",
 ]
 

@@ -23,6 +23,7 @@ ROOMS = (
     "evaluation",
     "pairing",
     "judging",
+    "service",
     "execution",
     "sampling",
     "servers",
@@ -76,6 +77,11 @@ HOMES = {
     "sandlock": {"execution"},
     "ray": {"scale"},
     "openai": {"servers/client.py", "servers/connection.py"},
+    "fastapi": {"service/app.py"},
+    "pydantic": {"service/bodies.py"},
+    "starlette": {"service"},
+    "uvicorn": {"service/server.py"},
+    "prometheus_client": {"service/metrics.py"},
     "radon": {"judging/metrics.py"},
     "ruff": {"judging/linter.py"},
     "huggingface_hub": {"hub", "problems/hub.py"},
@@ -250,7 +256,7 @@ def test_each_library_is_imported_in_its_own_rooms_alone(path: Path) -> None:
 def test_help_and_reading_a_run_need_neither_torch_nor_numpy() -> None:
     code = (
         "import sys\nfrom codepref.cli.parser import build_parser\nbuild_parser().format_help()\n"
-        "print(sorted({'torch', 'transformers', 'trl', 'numpy', 'pyarrow'} & set(sys.modules)))"
+        "print(sorted({'torch', 'transformers', 'trl', 'numpy', 'pyarrow', 'fastapi', 'pydantic'} & set(sys.modules)))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

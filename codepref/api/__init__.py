@@ -10,6 +10,7 @@ from codepref.api.inputs import Pairs, Problems, Progress, Solutions, Tests, Ver
 from codepref.api.inspecting import inspect
 from codepref.api.pairing import pair
 from codepref.api.sampling import sample
+from codepref.api.serving import serve
 from codepref.api.training import train
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "load_problems",
     "pair",
     "sample",
+    "serve",
     "train",
 ]

@@ -256,6 +256,7 @@ class OnlineSection:
     temperature: float = bounded(1.0, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(1.0, above=0.0, high=1.0, doc="probability mass of nucleus sampling")
     max_new_tokens: int = bounded(512, low=1, doc="tokens of an answer; a longer answer is cut")
+    url: str = bounded("", doc="address of a `codepref serve` that runs the answers; empty: they run on this machine")
 
 
 @dataclass(frozen=True)

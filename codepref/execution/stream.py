@@ -7,6 +7,7 @@ task takes longer than running a short solution.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import selectors
@@ -73,7 +74,7 @@ class JoinedJob:
 
     def sources(self) -> list[tuple[int, str]]:
         """Return a number and the text of each solution, as they are sent to the worker."""
-        texts = []
+        texts: list[tuple[int, str]] = []
         for number, job in self._jobs.items():
             for index, text in job.sources():
                 self._origin[len(texts)] = (number, index)
@@ -267,10 +268,8 @@ class StreamEngine(Engine):
 
     def _listen(self) -> None:
         super()._listen()
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake)
-        except BlockingIOError:
-            pass
 
     def _take(self, worker: Worker, kind: str, *parts: Any) -> None:
         job = worker.job

@@ -52,7 +52,8 @@ def connected(address: str, *, cpus: int | None = None) -> Iterator[None]:
     with _own_signal_handlers():
         _connect(ray, address, cpus)
     try:
-        yield
+        with _quiet(ray):
+            yield
     finally:
         with _own_signal_handlers():
             ray.shutdown()
@@ -128,6 +129,24 @@ def _own_signal_handlers() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _quiet(ray: Any) -> Iterator[None]:
+    """Keep Ray from printing the logs of a lost node on stdout, where a command's results go.
+
+    Ray has no setting for this. If a later version has no such function, nothing changes.
+    """
+    module = ray._private.worker
+    printing = getattr(module, "print_to_stdstream", None)
+    if printing is None:
+        yield
+        return
+    module.print_to_stdstream = lambda *arguments, **options: None
+    try:
+        yield
+    finally:
+        module.print_to_stdstream = printing
 
 
 def _first_line(error: BaseException) -> str:

@@ -24,8 +24,8 @@ sizes of its items add up to the second number."""
 MAX_BATCH, QUICK_SECONDS, SLOW_SECONDS = 64, 0.1, 1.0
 """Items that are finished quickly go out in batches, since each call of a host takes time.
 
-A batch ends early when the weights of its items add up to 64. A host's batch doubles after one that took less than 0.1 s from sending to result, and halves after one that took more
-than 1 s.
+A host's batch doubles after one that took less than 0.1 s from sending to result, and halves after one that took more
+than 1 s. A batch ends early when the weights of its items add up to 64.
 """
 
 POLL_SECONDS = 0.5

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 import traceback
 from typing import Any, cast
 
 from codepref.errors import CodeprefError, InfrastructureError
 from codepref.scale.records import Service, ServiceSpec
+from codepref.scale.versions import PACKAGE
 
 
 def load(name: str) -> Any:
@@ -19,6 +22,12 @@ def load(name: str) -> Any:
 def open_service(spec: ServiceSpec) -> Service:
     """Return a new service. Raises what its factory raises."""
     return cast(Service, load(spec.factory)(**spec.settings))
+
+
+def own_command(module: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """Return the command that runs a module of this copy of codepref in a new process, and its environment."""
+    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return [sys.executable, "-m", module, *arguments], {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def describe(error: Exception) -> CodeprefError:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import pickle
 import selectors
 import socket
 import struct
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from codepref.errors import MachineError
+from codepref.scale.hosting import own_command
 from codepref.scale.records import Event, Finished, Host, HostLost, ServiceSpec
 
 MAX_STARTS = 3
@@ -34,11 +33,12 @@ class _Process:
         self.number, self.place = number, place
         self.received = bytearray()
         ours, theirs = socket.socketpair()
+        command, own_environment = own_command("codepref.scale.child", str(theirs.fileno()))
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "codepref.scale.child", str(theirs.fileno())],
+                command,
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, **environment},
+                env=own_environment | environment,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )

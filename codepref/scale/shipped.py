@@ -6,6 +6,7 @@ This module imports only the standard library when it is imported, and codepref 
 from __future__ import annotations
 
 import platform
+import subprocess
 from typing import Any
 
 
@@ -62,15 +63,13 @@ class HostActor:
         """Return the lines of `codepref doctor` on this node, and what is wrong with the node, or ""."""
         if reason := self.check(wanted):
             return [], reason
-        from codepref.errors import CodeprefError
-        from codepref.scale.hosting import load
+        from codepref.scale.hosting import own_command
 
-        lines: list[str] = []
-        try:
-            lines.extend(load("codepref.execution.doctor:examine")())
-        except CodeprefError as error:
-            return lines, str(error)
-        return lines, ""
+        # A process of its own, since the doctor starts processes by fork, which a process of Ray does not survive.
+        command, environment = own_command("codepref", "doctor")
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        mistake = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
+        return done.stdout.splitlines(), mistake.removeprefix("codepref: ") if done.returncode else ""
 
     def handle(self, items: bytes) -> tuple[str, Any]:
         """Return ("finished", the results) or ("failed", the error). items: pickled."""

@@ -2,6 +2,8 @@
 
 reward = ExecutionReward(codepref.load_problems("train.jsonl"))
 trl.GRPOTrainer(model, reward_funcs=reward, train_dataset=reward.dataset(), ...)
+
+With `url`, the programs run on the machine of a `codepref serve`.
 """
 
 from __future__ import annotations
@@ -25,12 +27,14 @@ from codepref.records import (
     SKIPPED,
     Message,
     Problem,
+    Solution,
     VacuousTests,
     is_correct,
 )
 from codepref.sampling.answers import solutions_from_rows
 from codepref.sampling.extract import extract_program
 from codepref.sampling.prompts import request_messages
+from codepref.service.client import Client, JudgeWork
 
 Rule = Literal["share", "pass", "coarse"]
 COARSE = (-1.0, -0.6, -0.3, 1.0)
@@ -76,9 +80,14 @@ class ExecutionReward:
     All calls share one pool of workers. Stop the workers with `close`, or use the object as a context manager.
 
     problems: the problems of the data set. rule, coarse: see `reward_of`. template: the prompt template; None takes the
-    default. limits, jobs, unconfined, vacuous_tests: as in `codepref.execute`. The constructor raises UserError for
-    problems without tests, for an unknown rule and for `coarse` without four values, and MachineError when the sandbox
-    cannot confine programs. A call raises UserError for a task that is not in `problems`.
+    default. limits, jobs, unconfined, vacuous_tests: as in `codepref.execute`. url: the address of a `codepref serve`
+    that runs the programs, such as "http://127.0.0.1:8080"; the rewards are the same. token: the token of this server,
+    by default the environment variable CODEPREF_TOKEN.
+
+    The constructor raises UserError for problems without tests, for an unknown rule, for `coarse` without four values,
+    and for `jobs` or `unconfined` beside `url`. It raises MachineError when the sandbox cannot confine programs, or
+    when the server does not answer. A call raises UserError for a task that is not in `problems`, and MachineError when
+    the server does not answer for a long time.
 
     Attributes: `calls` is the number of calls. `judged` is the number of completions in all calls.
     """
@@ -94,6 +103,8 @@ class ExecutionReward:
         jobs: int | None = None,
         unconfined: bool = False,
         vacuous_tests: VacuousTests = "leave-out",
+        url: str | None = None,
+        token: str | None = None,
     ) -> None:
         if untested := [problem.task_id for problem in problems if not problem.tests]:
             raise UserError(
@@ -112,7 +123,15 @@ class ExecutionReward:
         check_vacuous_tests(vacuous_tests)
         self._keeps_vacuous = vacuous_tests == "keep"
         self._screened: dict[str, Screening] = {}
-        self._engine = Engine(jobs=jobs, unconfined=unconfined)
+        self._client: Client | None = None
+        self._engine: Engine | None = None
+        if url is None:
+            self._engine = Engine(jobs=jobs, unconfined=unconfined)
+        elif jobs is not None or unconfined:
+            raise UserError("jobs and unconfined are settings of the server: leave them out where url is given")
+        else:
+            self._client = Client(url, token)
+            self._client.check()
         self.__name__ = f"execution_{rule}"  # TRL logs a reward under its function's name
 
     def dataset(self) -> Any:
@@ -155,34 +174,59 @@ class ExecutionReward:
         distinct: dict[str, dict[str, str]] = {}
         for program, task in zip(programs, tasks, strict=True):
             distinct.setdefault(task, {})[program] = ""
+        if self._client is not None:
+            self._judge_remotely(self._client, distinct)
+        elif self._engine is not None:
+            self._judge(self._engine, distinct)
+        return [distinct[task][program] for program, task in zip(programs, tasks, strict=True)]
+
+    def _judge(self, engine: Engine, distinct: dict[str, dict[str, str]]) -> None:
+        """Write the verdict codes of programs into `distinct`: task -> program -> codes."""
         problems = [self.problems[task] for task in distinct]
-        self._screen(problems)
-        for matrix in self._engine.run(self._tasks(problems, distinct), limits=self._limits):
+        self._screen(engine, problems)
+        for matrix in engine.run(self._tasks(problems, distinct), limits=self._limits):
             texts, screening = list(distinct[matrix.task_id]), self._screening_of(matrix.task_id)
             tests = screening.kept(self.problems[matrix.task_id].tests)
             for verdict in matrix.verdicts:
                 distinct[matrix.task_id][texts[verdict.solution_id]] = screening.judged(verdict, tests).codes
-        return [distinct[task][program] for program, task in zip(programs, tasks, strict=True)]
+
+    def _judge_remotely(self, client: Client, distinct: dict[str, dict[str, str]]) -> None:
+        """Do what `_judge` does, on the server."""
+        works = [
+            JudgeWork(
+                self.problems[task],
+                [solution.text for solution in self._solutions(self.problems[task], distinct)],
+                self._limits,
+                "keep" if self._keeps_vacuous else "leave-out",
+            )
+            for task in distinct
+        ]
+        for programs, codes in zip(distinct.values(), client.judge(works), strict=True):
+            programs.update(zip(programs, codes, strict=True))
 
     def _tasks(self, problems: Iterable[Problem], distinct: Mapping[str, Mapping[str, str]]) -> Iterable[Task]:
         for problem in problems:
-            rows = [{"task_id": problem.task_id, "solution": program} for program in distinct[problem.task_id]]
             screening = self._screening_of(problem.task_id)
-            yield Task(problem, solutions_from_rows(rows, [problem]), screening.run(screening.kept(problem.tests)))
+            yield Task(problem, self._solutions(problem, distinct), screening.run(screening.kept(problem.tests)))
 
-    def _screen(self, problems: Sequence[Problem]) -> None:
+    def _solutions(self, problem: Problem, distinct: Mapping[str, Mapping[str, str]]) -> list[Solution]:
+        rows = [{"task_id": problem.task_id, "solution": program} for program in distinct[problem.task_id]]
+        return solutions_from_rows(rows, [problem])
+
+    def _screen(self, engine: Engine, problems: Sequence[Problem]) -> None:
         """Find the tests of new problems that prove nothing, once for each problem."""
         new = [problem for problem in problems if problem.task_id not in self._screened and not self._keeps_vacuous]
         tasks = ((problem, problem.tests, task_digest(problem, problem.tests, self._limits)) for problem in new)
-        screenings = screen(tasks, self._engine, self._limits) if new else {}
+        screenings = screen(tasks, engine, self._limits) if new else {}
         self._screened |= {problem.task_id: screenings.get(problem.task_id, PROVEN) for problem in new}
 
     def _screening_of(self, task: str) -> Screening:
         return self._screened.get(task, PROVEN)
 
     def close(self) -> None:
-        """Stop the workers."""
-        self._engine.close()
+        """Stop the workers. The server of `url` goes on."""
+        if self._engine is not None:
+            self._engine.close()
 
     def __enter__(self) -> ExecutionReward:
         return self

@@ -7,6 +7,7 @@ rewards of the answers to one problem with each other. TRL 1.16 has no PPO train
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +48,10 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
         coarse=data.settings.coarse,
         template=data.template,
         limits=data.limits,
-        jobs=_jobs(data.jobs),
-        unconfined=data.unconfined,
+        jobs=None if data.settings.url else _jobs(data.jobs),
+        unconfined=data.unconfined and not data.settings.url,
         vacuous_tests=data.vacuous_tests,
+        url=data.settings.url or None,
     )
 
     def rows(chat: Chat) -> TrainingRows:
@@ -70,8 +72,9 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
             build=build,
             first_loss=lambda trainer, settings: 0.0,
             sampled_per_step=job.settings.batch_size,
-            # the rows hold no answers, and the weights also depend on how answers are sampled and rewarded
-            key_parts=[repr(part) for part in (data.settings, data.limits, list(data.problems))],
+            # the rows hold no answers, and the weights also depend on how answers are sampled and rewarded. Where the
+            # answers run does not change their rewards.
+            key_parts=[repr(part) for part in (replace(data.settings, url=""), data.limits, list(data.problems))],
         )
 
 

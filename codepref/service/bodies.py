@@ -1,0 +1,146 @@
+"""The bodies of requests and answers, as pydantic models. The page with the documentation of the service shows them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+MAX_FILES = 100
+"""The largest number of files in one request for a run."""
+
+MAX_PATH = 200
+"""The largest number of characters in the path of a file."""
+
+
+class LimitsBody(BaseModel):
+    """Limits of one solution, as in `codepref.execution.limits.Limits`.
+
+    A limit that is left out has the server's value.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    cpu_seconds: float | None = Field(default=None, description="CPU time of a test, in seconds")
+    wall_seconds: float | None = Field(default=None, description="wall-clock time of a test, in seconds")
+    load_cpu_seconds: float | None = Field(default=None, description="CPU time of loading the solution, in seconds")
+    memory_mb: int | None = Field(default=None, description="memory of a solution's process, in MiB")
+    max_timeouts: int | None = Field(default=None, description="timeouts after which other tests get less time")
+    reference_cpu_seconds: float | None = Field(
+        default=None, description="CPU time of a reference solution, in seconds"
+    )
+    timeout_factor: float | None = Field(
+        default=None, description="times the slowest right solution's time; null for none"
+    )
+
+
+class JudgeItem(BaseModel):
+    """Solutions of one problem to judge."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    problem: dict[str, Any] = Field(
+        description="a row in codepref's own format",
+        examples=[{"task_id": "add", "prompt": "Add one.", "entry_point": "f", "tests": ["assert f(1) == 2"]}],
+    )
+    solutions: list[str] = Field(min_length=1, description="whole programs", examples=[["def f(x):\n    return x + 1"]])
+    tests: list[Any] | None = Field(default=None, description="tests in place of the problem's own")
+    limits: LimitsBody = LimitsBody()
+    vacuous_tests: Literal["leave-out", "keep"] | None = Field(
+        default=None, description="what to do with tests that programs pass which do nothing; null: the server's value"
+    )
+    exact: bool = Field(
+        default=False,
+        description="the problem holds the fields of codepref's record, as codepref's own client sends them",
+    )
+
+
+class VerdictBody(BaseModel):
+    """The verdict of one solution."""
+
+    codes: str = Field(description="one letter for each test; docs/reference/verdicts.md lists them")
+    correct: bool | None = Field(description="null if it is not known")
+    isolation: Literal["separate", "shared"]
+    cpu_ms: float
+    detail: str = Field(description="the first failure in words, or an empty text")
+
+
+class JudgeAnswer(BaseModel):
+    """The verdicts of the solutions, in their order."""
+
+    task_id: str
+    tests: list[str] = Field(description="the ids of the tests that the codes stand for")
+    left_out: list[str] = Field(description="the ids of the tests that prove nothing and were left out")
+    verdicts: list[VerdictBody]
+
+
+class RunCodeBody(BaseModel):
+    """A program to run, in the form of SandboxFusion. Other fields are ignored."""
+
+    code: str
+    language: str = Field(examples=["python"], description="only python")
+    stdin: str | None = None
+    run_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False, description="CPU time, in seconds")
+    compile_timeout: float = Field(default=10.0, description="not used, since Python needs no compilation")
+    memory_limit_MB: int = Field(default=-1, description="memory in MiB; the server's value if it is not above 0")
+    files: dict[str, str | None] = Field(default={}, description="relative path -> content in Base64")
+    fetch_files: list[str] = Field(default=[], description="relative paths of files to send back")
+
+    @field_validator("files")
+    @classmethod
+    def _check_files(cls, files: dict[str, str | None]) -> dict[str, str | None]:
+        _check_paths(list(files))
+        for path, content in files.items():
+            try:
+                base64.b64decode(content or "", validate=True)
+            except (binascii.Error, ValueError):
+                raise ValueError(f"the content of {path[:MAX_PATH]!r} is not Base64") from None
+        return files
+
+    @field_validator("fetch_files")
+    @classmethod
+    def _check_fetch_files(cls, paths: list[str]) -> list[str]:
+        _check_paths(paths)
+        return paths
+
+
+def _check_paths(paths: list[str]) -> None:
+    """Raise ValueError unless all paths name files below the folder of the program."""
+    if len(paths) > MAX_FILES:
+        raise ValueError(f"at most {MAX_FILES} files are allowed, not {len(paths)}")
+    for path in paths:
+        parts = PurePosixPath(path).parts
+        if not parts or len(path) > MAX_PATH or "\0" in path or ".." in parts or path.startswith("/"):
+            raise ValueError(
+                f"the path {path[:MAX_PATH]!r} must be relative, without .., and of at most {MAX_PATH} characters"
+            )
+
+
+class CommandResult(BaseModel):
+    """How a program ended, in the form of SandboxFusion."""
+
+    status: Literal["Finished", "Error", "TimeLimitExceeded"]
+    execution_time: float | None = Field(default=None, description="CPU time, in seconds")
+    return_code: int | None = None
+    stdout: str | None = Field(default=None, description="at most 1 MiB")
+    stderr: str | None = Field(default=None, description="at most 1 MiB")
+
+
+class RunCodeAnswer(BaseModel):
+    """The result of a run, in the form of SandboxFusion."""
+
+    status: Literal["Success", "Failed", "SandboxError"]
+    message: str = ""
+    compile_result: CommandResult | None = None
+    run_result: CommandResult | None = None
+    executor_pod_name: str | None = None
+    files: dict[str, str] = Field(default={}, description="path -> content in Base64")
+
+
+class RefusedBody(BaseModel):
+    """The reason why a request was refused."""
+
+    detail: str

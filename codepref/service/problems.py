@@ -1,0 +1,155 @@
+"""The problems of requests: reading, the screening of their tests, and the time of their gold solution.
+
+Each problem is prepared once, and kept for later requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from codepref.errors import UserError
+from codepref.execution.limits import Limits
+from codepref.execution.tasks import Task, task_digest
+from codepref.execution.vacuous import PROVEN, Screening, begin_screening, finish_screening, screening_limits
+from codepref.problems.formats.own import FORMAT
+from codepref.problems.kinds import kind_of
+from codepref.records import PASS, TIMEOUT, Problem, Solution, Test, VacuousTests
+from codepref.service.bodies import JudgeItem, LimitsBody
+from codepref.service.exact import exact_problem
+from codepref.service.pool import Pool
+from codepref.service.settings import ServiceSettings
+
+MAX_KEPT, MAX_KEPT_CHARACTERS = 1024, 1 << 26
+"""The largest number of problems that are kept, and the largest number of characters in their rows together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A problem that solutions can run against.
+
+    tests: the tests in the answer, without those that prove nothing. all_tests: the tests of the request. gold_seconds:
+    see `TaskState`.
+    """
+
+    problem: Problem
+    tests: Sequence[Test]
+    all_tests: Sequence[Test]
+    limits: Limits
+    screening: Screening
+    gold_seconds: float | None
+
+    def task(self, programs: Sequence[str]) -> Task:
+        """Return the task of running programs against the tests."""
+        solutions = [Solution(self.problem.task_id, at, program) for at, program in enumerate(programs)]
+        return Task(self.problem, solutions, self.screening.run(self.tests))
+
+
+class Problems:
+    """Prepares the problems of requests, and keeps them."""
+
+    def __init__(self, pool: Pool, settings: ServiceSettings) -> None:
+        self._pool, self._settings = pool, settings
+        self._kept: OrderedDict[bytes, tuple[int, asyncio.Task[Prepared]]] = OrderedDict()
+        self._characters = 0
+
+    async def get(self, item: JudgeItem) -> Prepared:
+        """Return the problem of a request. Raises UserError for a wrong problem, wrong tests and wrong limits."""
+        limits, vacuous_tests = self._limits(item.limits), item.vacuous_tests or self._settings.vacuous_tests
+        whole = json.dumps([item.problem, item.tests, asdict(limits), vacuous_tests, item.exact])
+        key = hashlib.sha256(whole.encode()).digest()
+        known = self._kept.get(key)
+        if known is None or (known[1].done() and (known[1].cancelled() or known[1].exception())):
+            known = (len(whole), asyncio.ensure_future(self._prepare(item, limits, vacuous_tests)))
+            self._forget(key)
+            self._kept[key] = known
+            self._characters += len(whole)
+            while len(self._kept) > 1 and (len(self._kept) > MAX_KEPT or self._characters > MAX_KEPT_CHARACTERS):
+                self._forget(next(iter(self._kept)))
+        self._kept.move_to_end(key)
+        try:
+            return await asyncio.shield(known[1])  # another request may need it, if this one is cancelled
+        except UserError:
+            self._forget(key)
+            raise
+
+    def _forget(self, key: bytes) -> None:
+        if key in self._kept:
+            self._characters -= self._kept.pop(key)[0]
+
+    def _limits(self, body: LimitsBody) -> Limits:
+        """Return the limits of a request. Raises UserError for a limit out of range."""
+        chosen = {name: getattr(body, name) for name in body.model_fields_set}
+        limits = replace_limits(self._settings.limits, chosen)
+        highest = {
+            "cpu_seconds": self._settings.max_cpu_seconds,
+            "load_cpu_seconds": self._settings.max_cpu_seconds,
+            "reference_cpu_seconds": max(self._settings.max_cpu_seconds, self._settings.limits.reference_cpu_seconds),
+            "wall_seconds": 10 * self._settings.max_cpu_seconds,
+            "memory_mb": self._settings.max_memory_mb,
+        }
+        wrong = [
+            f"limits: {name} must be at most {most:g} on this server, not {getattr(limits, name):g}"
+            for name, most in highest.items()
+            if (getattr(limits, name) or 0) > most
+        ]
+        if wrong:
+            raise UserError(*wrong)
+        return limits
+
+    async def _prepare(self, item: JudgeItem, limits: Limits, vacuous_tests: VacuousTests) -> Prepared:
+        problem, digest = await asyncio.to_thread(_read, item, limits)
+        tests, screening = problem.tests, PROVEN
+        if vacuous_tests == "leave-out":
+            lower = screening_limits(limits)
+            begun = await asyncio.to_thread(begin_screening, problem, tests, digest, self._pool.cache, lower)
+            if isinstance(begun, Screening):
+                screening = begun
+            else:
+                work = await self._pool.run(begun.task, lower)
+                assert work.matrix is not None
+                screening = await asyncio.to_thread(finish_screening, begun, work.matrix, self._pool.cache)
+        kept = screening.kept(tests)
+        gold_seconds = await self._gold_seconds(problem, screening.run(kept), limits)
+        return Prepared(problem, kept, tests, limits, screening, gold_seconds)
+
+    async def _gold_seconds(self, problem: Problem, tests: Sequence[Test], limits: Limits) -> float | None:
+        """Return the CPU seconds of the gold solution, 0 if it is not right, or None if they are not needed."""
+        first = limits.first_cpu_seconds
+        referenced = all(kind_of(test).has_reference for test in tests)
+        if not problem.gold or not tests or referenced or first >= limits.cpu_seconds:
+            return None
+        task = Task(problem, [Solution(problem.task_id, 0, problem.gold)], tests)
+        work = await self._pool.run(task, replace(limits.lowered(first), timeout_factor=None))
+        assert work.matrix is not None
+        verdict = work.matrix.verdicts[0]
+        right = PASS in verdict.codes and TIMEOUT not in verdict.codes
+        return verdict.cpu_ms / 1000 if right else 0.0
+
+
+def replace_limits(limits: Limits, chosen: Mapping[str, Any]) -> Limits:
+    """Return `limits` with the values in `chosen`. Raises UserError for a value out of range."""
+    wrong = [name for name, value in chosen.items() if value is None and name not in NULLABLE]
+    if wrong:
+        raise UserError(*(f"limits: {name} must be a number" for name in wrong))
+    return replace(limits, **chosen) if chosen else limits
+
+
+NULLABLE = ("wall_seconds", "load_cpu_seconds", "timeout_factor")
+"""The limits that may be null."""
+
+
+def _read(item: JudgeItem, limits: Limits) -> tuple[Problem, bytes]:
+    """Return the problem of a request with the tests to run, and the digest of its task. Raises UserError."""
+    row = item.problem if item.tests is None else {**item.problem, "tests": item.tests}
+    if not item.exact and (missing := FORMAT.missing(row)):
+        raise UserError(f"problem: lacks {', '.join(missing)}")
+    problem = exact_problem(row) if item.exact else FORMAT.read(row, "problem")
+    if not problem.tests:
+        raise UserError("problem: there are no tests to run")
+    return problem, task_digest(problem, problem.tests, limits)
