@@ -149,13 +149,13 @@ def add_sandbox(parser: Parser) -> None:
     )
 
 
-def add_scale(parser: Parser) -> None:
-    """Add --executor and --address."""
+def add_scale(parser: Parser, *, replicas: bool = False) -> None:
+    """Add --executor and --address, and --replicas if `replicas` is true."""
     parser.add_argument(
         "--executor",
         choices=("local", "ray"),
         default="local",
-        help="where solutions run: on this machine, or on the nodes of a Ray cluster (default %(default)s)",
+        help="where the work is done: on this machine, or on the nodes of a Ray cluster (default %(default)s)",
     )
     parser.add_argument(
         "--address",
@@ -163,15 +163,26 @@ def add_scale(parser: Parser) -> None:
         help="with --executor ray: auto for the cluster of this machine, or HOST:PORT (default: the variable "
         "RAY_ADDRESS, or a new Ray on this machine)",
     )
+    if replicas:
+        parser.add_argument(
+            "--replicas",
+            type=int,
+            default=0,
+            help="processes that hold the model, with --executor ray on each node (default: one process, and with ray "
+            "one per GPU, or one per node without GPUs)",
+        )
 
 
 def read_scale(options: Namespace) -> ScaleSection:
-    """Return where solutions run. Raises UserError for an address without a cluster to use it for."""
+    """Return where the work is done. Raises UserError for an address that no executor uses, and for wrong values."""
+    from codepref.config.fields import checked
     from codepref.config.scale import ScaleSection
 
     if options.address and options.executor != "ray":
         raise UserError("--address names a Ray cluster, so it needs --executor ray")
-    return ScaleSection(executor=options.executor, address=options.address)
+    values = {"executor": options.executor, "address": options.address, "replicas": getattr(options, "replicas", 0)}
+    section: ScaleSection = checked(ScaleSection(**values), "options")
+    return section
 
 
 def add_overrides(parser: Parser) -> None:

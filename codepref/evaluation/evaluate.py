@@ -12,8 +12,8 @@ from codepref.evaluation.scores import Kind, Scores, merge, scores_from_verdicts
 from codepref.execution.execute import execute
 from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.records import Problem, VacuousTests, VerdictMatrix
-from codepref.sampling.engines import Decoding, Engine, open_engine
-from codepref.sampling.sample import Progress, engine_facts
+from codepref.sampling.engines import Decoding, Engine
+from codepref.sampling.sample import Progress, engine_facts, open_replicas
 from codepref.sampling.sampled import sampled_solutions
 from codepref.storage.files import content_hash
 
@@ -52,7 +52,7 @@ def evaluate_model(
     Raises what `codepref.sampling.engines.open_engine`, `codepref.sampling.sampled.sampled_solutions` and
     `codepref.execution.execute.execute` raise, and MachineError if scores.json cannot be written.
     """
-    engine = open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else model
+    engine = open_replicas(model, scale, dtype, device, log)
     decoding = decoding or Decoding()
     parts = []
     kinds: tuple[tuple[Kind, int, Decoding], ...] = (
