@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ STORE = 80 << 20
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A cluster of a head node with one core, to which this process is connected. Tests add nodes."""
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
@@ -28,7 +29,9 @@ def cluster() -> Iterator[Any]:
         initialize_head=True,
         head_node_args={"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False},
     )
-    ray.init(address=started.address, logging_level="ERROR", log_to_driver=False)
+    # Ray puts the current folder on the path of its processes, and this one holds codepref.
+    with contextlib.chdir(tmp_path_factory.mktemp("driver")):
+        ray.init(address=started.address, logging_level="ERROR", log_to_driver=False)
     try:
         yield started
     finally:
