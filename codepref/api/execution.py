@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from codepref.api.inputs import Problems, Progress, Solutions, Tests, load_problems, read_solutions, read_tests
+from codepref.config.scale import ScaleSection
 from codepref.execution.limits import Limits
 from codepref.problems.statements import STATEMENTS
 from codepref.records import VacuousTests, VerdictMatrix
@@ -26,6 +28,8 @@ def execute(
     strict: bool = False,
     progress: Progress | None = None,
     vacuous_tests: VacuousTests = "leave-out",
+    scale: ScaleSection | None = None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> list[VerdictMatrix]:
     """Run solutions against tests, in the sandbox unless `unconfined` is set.
 
@@ -44,6 +48,8 @@ def execute(
     call with the same folder and input continues an interrupted one.
     vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and leaves a solution unjudged if
     the other tests prove nothing about it. "keep" runs all tests. docs/reference/verdicts.md has the rule.
+    scale: where solutions run. None means this machine, and `codepref.config.scale.ScaleSection("ray", "auto")` the
+    nodes of its Ray cluster. log: called with messages about nodes that are lost or left out.
 
     Returns one matrix for each task that has solutions. Raises UserError for wrong input, and MachineError if
     this machine lacks something, such as Landlock or disk space.
@@ -64,6 +70,8 @@ def execute(
         unconfined=unconfined,
         progress=progress,
         vacuous_tests=vacuous_tests,
+        scale=scale,
+        log=log,
     )
 
 
@@ -81,6 +89,8 @@ def execute_into(
     strict: bool = False,
     progress: Progress | None = None,
     vacuous_tests: VacuousTests = "leave-out",
+    scale: ScaleSection | None = None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Run solutions as `execute` does, write the results into `out`, and return the content of `out`/summary.json.
 
@@ -102,4 +112,6 @@ def execute_into(
         unconfined=unconfined,
         progress=progress,
         vacuous_tests=vacuous_tests,
+        scale=scale,
+        log=log,
     )

@@ -13,6 +13,7 @@ from codepref.storage.files import check_target
 
 if TYPE_CHECKING:
     from codepref.config.engine import EngineSection
+    from codepref.config.scale import ScaleSection
     from codepref.config.served import ModelServer
     from codepref.sampling.engines import Engine
 
@@ -38,6 +39,7 @@ def sample(
     server: ModelServer | None = None,
     engine: EngineSection | None = None,
     log: Callable[[str], None] = lambda text: None,
+    scale: ScaleSection | None = None,
 ) -> list[dict[str, Any]]:
     """Ask a model for `n` answers to each problem, and return one row for each answer.
 
@@ -45,6 +47,7 @@ def sample(
     is left out by default. base_url: the address of an OpenAI-compatible server of the model, or several addresses.
     `model` is then the server's name for the model. server: settings of the calls. Its `base_url` is used if `base_url`
     is empty. engine: the section [engine] of a recipe, for a server that codepref starts for the model and stops.
+    scale: the processes that answer, on this machine or on a Ray cluster; None: this process. Servers ignore it.
     log: called with messages for the user. See `codepref.sampling.sample.sample` for the other arguments, the rows and
     the errors.
     """
@@ -66,6 +69,8 @@ def sample(
             dtype=dtype,
             device=device,
             progress=progress,
+            scale=scale,
+            log=log,
         )
 
 
@@ -90,6 +95,7 @@ def sample_to_file(
     server: ModelServer | None = None,
     engine: EngineSection | None = None,
     log: Callable[[str], None] = lambda text: None,
+    scale: ScaleSection | None = None,
 ) -> None:
     """Write the rows that `sample` returns to the file `out`, without keeping them in memory.
 
@@ -112,6 +118,8 @@ def sample_to_file(
             dtype=dtype,
             device=device,
             progress=progress,
+            scale=scale,
+            log=log,
         )
 
 

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections import Counter
 from pathlib import Path
 
-from codepref.cli.options import Parser, add_limits, add_problems, read_limits
+from codepref.cli.options import Parser, add_limits, add_problems, add_scale, read_limits, read_scale
 from codepref.cli.output import log
 from codepref.errors import UserError
 from codepref.storage.progress import ProgressLine
@@ -48,11 +48,16 @@ def add_execute(parser: Parser) -> None:
         "that no solution passed are run",
     )
     add_limits(parser, timeout_factor=20)
+    add_scale(parser)
     parser.set_defaults(command=execute)
 
 
 def add_doctor(parser: Parser) -> None:
-    """Set the function of `codepref doctor`, which has no options."""
+    """Add the option of `codepref doctor`."""
+    parser.add_argument(
+        "--address",
+        help="report on each node of the Ray cluster at this address, auto or HOST:PORT (default: only this machine)",
+    )
     parser.set_defaults(command=doctor)
 
 
@@ -72,10 +77,10 @@ def execute(options: Namespace) -> None:
     note_packages(problems, log)
     progress = ProgressLine("execute: solutions")
     engine = {"limits": limits, "jobs": options.jobs, "unconfined": options.unconfined}
-    engine["vacuous_tests"] = options.vacuous_tests
+    engine |= {"vacuous_tests": options.vacuous_tests, "scale": read_scale(options)}
     tests = loaded.tests if loaded else None
     summary = api.execute_into(
-        problems, options.solutions, tests, probes=options.probes, out=options.out, progress=progress, **engine
+        problems, options.solutions, tests, probes=options.probes, out=options.out, progress=progress, log=log, **engine
     )
     progress.close()
     print(f"{summary['problems']:,} problems, {summary['samples']:,} solutions, {summary['cells']:,} verdicts")
@@ -93,5 +98,11 @@ def doctor(options: Namespace) -> None:
     """Run `codepref doctor`."""
     from codepref.execution.doctor import examine
 
+    if options.address is not None:
+        from codepref.scale.doctor import examine_nodes
+
+        for line in examine_nodes(options.address):
+            print(line, flush=True)
+        return
     for line in examine():
         print(line)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from codepref.config.scale import ScaleSection
 from codepref.errors import InfrastructureError
 from codepref.execution.artifacts import VERDICTS
 from codepref.execution.gold import check_gold
@@ -118,6 +119,7 @@ def note_gold(
     jobs: int | None,
     unconfined: bool,
     vacuous_tests: VacuousTests,
+    scale: ScaleSection | None = None,
 ) -> None:
     """Run the gold solutions of problems with a test that none of their solutions passed, and log those that fail.
 
@@ -128,6 +130,7 @@ def note_gold(
     failing = [p for p in problems if p.task_id in unpassed]
     suspects = [p for p in failing if not any(kind_of(test).has_reference for test in p.tests)]
     engine: dict[str, Any] = {"jobs": jobs, "unconfined": unconfined, "vacuous_tests": vacuous_tests}
+    engine["scale"] = scale
     failed = check_gold(suspects, limits=limits, **engine) if suspects else []
     failed = [failure for failure in failed if is_correct(failure.codes) is False]
     if failed:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from codepref.errors import UserError
 
 if TYPE_CHECKING:
+    from codepref.config.scale import ScaleSection
     from codepref.execution.limits import Limits
 
 Parser = argparse.ArgumentParser
@@ -149,6 +150,42 @@ def add_sandbox(parser: Parser) -> None:
         action="store_true",
         help="run model code without the sandbox; only inside a machine that you can afford to lose",
     )
+
+
+def add_scale(parser: Parser, *, replicas: bool = False) -> None:
+    """Add --executor and --address, and --replicas if `replicas` is true."""
+    parser.add_argument(
+        "--executor",
+        choices=("local", "ray"),
+        default="local",
+        help="where the work is done: on this machine, or on the nodes of a Ray cluster (default %(default)s)",
+    )
+    parser.add_argument(
+        "--address",
+        default="",
+        help="with --executor ray: auto for the cluster of this machine, or HOST:PORT (default: the variable "
+        "RAY_ADDRESS, or a new Ray on this machine)",
+    )
+    if replicas:
+        parser.add_argument(
+            "--replicas",
+            type=int,
+            default=0,
+            help="processes that hold the model, with --executor ray on each node (default: one process, and with ray "
+            "one per GPU, or one per node without GPUs)",
+        )
+
+
+def read_scale(options: Namespace) -> ScaleSection:
+    """Return where the work is done. Raises UserError for an address that no executor uses, and for wrong values."""
+    from codepref.config.fields import checked
+    from codepref.config.scale import ScaleSection
+
+    if options.address and options.executor != "ray":
+        raise UserError("--address names a Ray cluster, so it needs --executor ray")
+    values = {"executor": options.executor, "address": options.address, "replicas": getattr(options, "replicas", 0)}
+    section: ScaleSection = checked(ScaleSection(**values), "options")
+    return section
 
 
 def add_overrides(parser: Parser) -> None:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from codepref.cli.engine_options import add_engine, read_engine
-from codepref.cli.options import Parser, add_decoding, add_model, add_problems
+from codepref.cli.options import Parser, add_decoding, add_model, add_problems, add_scale, read_scale
 from codepref.cli.output import log
 from codepref.cli.server_options import add_server, read_server, server_lines
 from codepref.storage.progress import ProgressLine
@@ -27,6 +27,7 @@ def add_sample(parser: Parser) -> None:
     add_decoding(parser)
     add_server(parser)
     add_engine(parser)
+    add_scale(parser, replicas=True)
     parser.add_argument(
         "--out", required=True, help="file of JSON lines to write; an interrupted command continues from OUT.parts"
     )
@@ -58,6 +59,7 @@ def sample(options: Namespace) -> None:
         progress=progress,
         server=read_server(options, launched=engine is not None),
         engine=engine,
+        scale=read_scale(options),
         log=log,
     )
     progress.close()

@@ -13,6 +13,7 @@ from codepref.config.engine import EngineSection
 from codepref.config.fields import bounded, nearest, parse_fields, toml_value
 from codepref.config.old_names import rename_override, rename_sections
 from codepref.config.pool import Member, parse_members
+from codepref.config.scale import ScaleSection
 from codepref.config.sections import (
     ChoiceSection,
     EvaluationSection,
@@ -52,6 +53,7 @@ class Recipe:
     problems: ProblemsSection = field(default_factory=ProblemsSection)
     sampling: SamplingSection = field(default_factory=SamplingSection)
     execution: ExecutionSection = field(default_factory=ExecutionSection)
+    scale: ScaleSection = field(default_factory=ScaleSection)
     choice: ChoiceSection = field(default_factory=ChoiceSection)
     instructions: InstructionsSection = field(default_factory=InstructionsSection)
     responses: ResponsesSection = field(default_factory=ResponsesSection)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from codepref.config.scale import ScaleSection
 from codepref.config.templates import SOLUTION_TEMPLATE
 from codepref.evaluation.scores import Kind, Scores, merge, scores_from_verdicts, write_scores
 from codepref.execution.execute import execute
 from codepref.execution.limits import SCORING_LIMITS, Limits
 from codepref.records import Problem, VacuousTests, VerdictMatrix
-from codepref.sampling.engines import Decoding, Engine, open_engine
-from codepref.sampling.sample import Progress, engine_facts
+from codepref.sampling.engines import Decoding, Engine
+from codepref.sampling.sample import Progress, engine_facts, open_replicas
 from codepref.sampling.sampled import sampled_solutions
 from codepref.storage.files import content_hash
 
@@ -38,18 +39,20 @@ def evaluate_model(
     device: str = "auto",
     progress_for: ProgressFor | None = None,
     vacuous_tests: VacuousTests = "leave-out",
+    scale: ScaleSection | None = None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> Scores:
     """Sample answers to each problem, run the problems' own tests, and count the correct answers.
 
     The model gives one greedy answer to each problem, and `samples` answers that are drawn with `decoding`.
     ks: the values of k for pass@k. limits: the limits of each solution, or None for SCORING_LIMITS. label: the name of
     the model in scores and in the names of the phases. out: a folder for answers, verdicts and scores.json. A second
-    call with the same folder continues from its content. vacuous_tests: as in `execute`. progress_for: a function
-    from the name of a phase to the callback for the progress of this phase.
+    call with the same folder continues from its content. vacuous_tests, scale, log: as in `execute`.
+    progress_for: a function from the name of a phase to the callback for the progress of this phase.
     Raises what `codepref.sampling.engines.open_engine`, `codepref.sampling.sampled.sampled_solutions` and
     `codepref.execution.execute.execute` raise, and MachineError if scores.json cannot be written.
     """
-    engine = open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else model
+    engine = open_replicas(model, scale, dtype, device, log)
     decoding = decoding or Decoding()
     parts = []
     kinds: tuple[tuple[Kind, int, Decoding], ...] = (
@@ -77,6 +80,8 @@ def evaluate_model(
             unconfined=unconfined,
             progress=progress_for(f"{label} {kind}: verdicts".strip()) if progress_for else None,
             vacuous_tests=vacuous_tests,
+            scale=scale,
+            log=log,
         )
         parts.append(scores_from_verdicts(matrices, kind=kind, label=label, ks=ks))
     conditions = vars(decoding) | {"samples": samples, "template": template or SOLUTION_TEMPLATE, "seed": seed}

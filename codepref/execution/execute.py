@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections import ChainMap, Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import astuple
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from codepref.config.scale import ScaleSection
 from codepref.errors import UserError
 from codepref.execution.artifacts import SUMMARY, finished_summary, task_key, write_tables
 from codepref.execution.engine import Engine
@@ -18,7 +20,7 @@ from codepref.execution.parts import Parts
 from codepref.execution.reading import iter_verdicts, read_verdicts
 from codepref.execution.spool import ProgramVerdict, Spool
 from codepref.execution.summary import summarise
-from codepref.execution.tasks import Task, task_digest
+from codepref.execution.tasks import Task, TaskRunner, task_digest
 from codepref.execution.vacuous import PROVEN, Screening, check_vacuous_tests, counted, screen
 from codepref.problems.left_out import left_out_of
 from codepref.problems.statements import write_statements
@@ -29,6 +31,11 @@ __all__ = ["execute", "execute_into", "iter_verdicts", "read_verdicts"]
 
 Progress = Callable[[int, int], None]
 Tests = Mapping[str, Sequence[Test]] | Sequence[Test]
+Log = Callable[[str], None]
+
+
+def _quiet(text: str) -> None:
+    """Drop a message."""
 
 
 def execute(
@@ -42,17 +49,20 @@ def execute(
     unconfined: bool = False,
     progress: Progress | None = None,
     vacuous_tests: VacuousTests = "leave-out",
+    scale: ScaleSection | None = None,
+    log: Log = _quiet,
 ) -> list[VerdictMatrix]:
     """Run every solution against the tests of its problem, in a sandbox.
 
     tests: the tests by task id, or a list of tests. None means each problem's own tests.
     out: a folder for the files that `execute_into` writes. The matrices are then read from this folder.
-    jobs: the largest number of worker processes. None means one for each core.
+    jobs: the largest number of worker processes, with a cluster on each node. None means one for each core.
     unconfined: run untrusted programs without Landlock.
     progress(done, total): called with numbers of solutions.
     vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and tests that use nothing of a
         solution. If such a program passes all other tests of a problem, a solution that passes them too is unjudged
         (code S). If no test of a problem is left, all its solutions are unjudged. "keep" runs all tests as they are.
+    scale: None, or where solutions run. log: called with messages about the nodes of a cluster.
 
     Returns one matrix for each problem that has solutions, in the order of the problems.
     A matrix has no column for a test that was left out, unless all tests of the problem were left out.
@@ -67,13 +77,13 @@ def execute(
     """
     if out is not None:
         settings: dict[str, Any] = {"limits": limits, "jobs": jobs, "unconfined": unconfined, "progress": progress}
-        settings["vacuous_tests"] = vacuous_tests
+        settings |= {"vacuous_tests": vacuous_tests, "scale": scale, "log": log}
         execute_into(problems, solutions, tests, out=out, **settings)
         return read_verdicts(out)
     work = _Work(problems, tests, limits or Limits(), unconfined, vacuous_tests)
     with Spool(None, [problem.task_id for problem in problems]) as spool:
         work.fill(spool, solutions)
-        with work.engine(spool, jobs, progress) as engine:
+        with work.engine(spool, jobs, progress, scale, log) as engine:
             work.screen(engine)
             for verdicts in work.run(spool, engine):
                 spool.keep(verdicts)
@@ -94,6 +104,8 @@ def execute_into(
     unconfined: bool = False,
     progress: Progress | None = None,
     vacuous_tests: VacuousTests = "leave-out",
+    scale: ScaleSection | None = None,
+    log: Log = _quiet,
 ) -> dict[str, Any]:
     """Run solutions as `execute` does, and write files into `out`. The solutions need not fit into memory.
 
@@ -116,7 +128,7 @@ def execute_into(
         write_statements(folder, problems, keys)
         if summary is None:
             start = time.monotonic()
-            with work.engine(spool, jobs, progress) as engine:
+            with work.engine(spool, jobs, progress, scale, log) as engine:
                 work.screen(engine)
                 # The codes of an earlier run are taken over only if the same tests were left out then.
                 screened = {task: work.screened_key(task, key) for task, key in keys.items()}
@@ -206,7 +218,9 @@ class _Work:
         screening = self._screenings.get(task, PROVEN)
         return key if screening == PROVEN else f"{key} {content_hash(astuple(screening))}"
 
-    def engine(self, spool: Spool, jobs: int | None, progress: Progress | None) -> Engine:
+    def engine(
+        self, spool: Spool, jobs: int | None, progress: Progress | None, scale: ScaleSection | None, log: Log
+    ) -> AbstractContextManager[TaskRunner]:
         """Return the engine of this execution, which reports its progress as numbers of solutions."""
         done = 0
 
@@ -217,9 +231,13 @@ class _Work:
                 progress(done, spool.lines)
 
         self._progress = report
+        if scale is not None and scale.executor == "ray":
+            from codepref.execution.cluster import ClusterEngine
+
+            return ClusterEngine(scale, jobs=jobs, unconfined=self._unconfined, progress=report, log=log)
         return Engine(jobs=jobs, unconfined=self._unconfined, progress=report)
 
-    def screen(self, engine: Engine) -> None:
+    def screen(self, engine: TaskRunner) -> None:
         """Run the programs that do nothing, and leave out the tests that prove nothing. "keep" switches this off."""
         if self._keeps:
             return
@@ -232,7 +250,7 @@ class _Work:
         """Return the part of the summary about tests that prove nothing."""
         return counted(self._screenings, self._all_tests)
 
-    def run(self, spool: Spool, engine: Engine) -> Iterator[Sequence[Verdict]]:
+    def run(self, spool: Spool, engine: TaskRunner) -> Iterator[Sequence[Verdict]]:
         """Run the pending programs of the spool, and yield the verdicts of one piece at a time.
 
         The `solution_id` of these verdicts is the id of the program in the spool.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from codepref.config.scale import ScaleSection
 from codepref.execution.execute import execute, execute_into
 from codepref.execution.limits import Limits
 from codepref.execution.reading import iter_verdicts
@@ -32,6 +33,7 @@ def check_gold(
     jobs: int | None = None,
     unconfined: bool = False,
     vacuous_tests: VacuousTests = "leave-out",
+    scale: ScaleSection | None = None,
 ) -> list[GoldFailure]:
     """Run gold solutions against their problems' own tests, and return those that are not shown to be correct.
 
@@ -42,6 +44,7 @@ def check_gold(
     checked = [problem for problem in problems if problem.gold is not None and problem.tests]
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in checked]
     engine: dict[str, Any] = {"jobs": jobs, "unconfined": unconfined, "vacuous_tests": vacuous_tests}
+    engine["scale"] = scale
     matrices = execute(checked, solutions, limits=limits or Limits(), **engine)
     return [
         GoldFailure(verdict.task_id, verdict.codes, verdict.detail)

@@ -6,17 +6,18 @@ import ast
 import functools
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from codepref.errors import UserError
-from codepref.execution.expected_cache import key_of
+from codepref.execution.expected_cache import ExpectedCache, key_of
 from codepref.execution.limits import REFERENCE_FACTOR, Limits
 from codepref.execution.sandbox.wire.plain_data import Unencodable
 from codepref.execution.sandbox.wire.plan import Plan
 from codepref.problems.kinds import check_together, kind_of
 from codepref.problems.source import bound_names, read_statements
-from codepref.records import Problem, Solution, Test
+from codepref.records import Problem, Solution, Test, VerdictMatrix
 
 _DEFINITIONS = re.compile(r"\b(class|def)[ \t]+`?([^\W\d]\w*)")
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -36,6 +37,19 @@ class Task:
     solutions: Sequence[Solution]
     tests: Sequence[Test]
     copies: Sequence[int] | None = None
+
+
+class TaskRunner(Protocol):
+    """What runs tasks: the engine of this machine, or the engines of a cluster."""
+
+    @property
+    def cache(self) -> ExpectedCache:
+        """The cache of the results of programs that do nothing."""
+        ...
+
+    def run(self, tasks: Iterable[Task], *, limits: Limits | None = None) -> Iterator[VerdictMatrix]:
+        """Run tasks. Yield one matrix for each task, in any order."""
+        ...
 
 
 def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) -> bytes:

@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import json
 import keyword
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import astuple, dataclass, replace
 from typing import Any, NamedTuple, get_args
 
 from codepref.errors import UserError
-from codepref.execution.engine import Engine
 from codepref.execution.expected_cache import ExpectedCache, screening_key
 from codepref.execution.limits import Limits
 from codepref.execution.sandbox.kinds.main_block import as_program
-from codepref.execution.tasks import Task
+from codepref.execution.tasks import Task, TaskRunner
 from codepref.problems.fields import depends_on_solution, names_taken
 from codepref.problems.kinds import kind_of
 from codepref.problems.proven import WRONG, cannot_fail
@@ -120,7 +118,7 @@ class Pending(NamedTuple):
 
 
 def screen(
-    tasks: Iterable[tuple[Problem, Sequence[Test], bytes]], engine: Engine, limits: Limits
+    tasks: Iterable[tuple[Problem, Sequence[Test], bytes]], engine: TaskRunner, limits: Limits
 ) -> dict[str, Screening]:
     """Return the screening of each task for which it differs from PROVEN, by task id.
 
@@ -129,7 +127,7 @@ def screen(
     """
     limits = screening_limits(limits)
     screenings: dict[str, Screening] = {}
-    waiting: deque[Pending] = deque()
+    waiting: dict[str, Pending] = {}
 
     def keep(task_id: str, screening: Screening) -> None:
         if screening != PROVEN:
@@ -141,11 +139,11 @@ def screen(
             if isinstance(begun, Screening):
                 keep(problem.task_id, begun)
             else:
-                waiting.append(begun)
+                waiting[problem.task_id] = begun
                 yield begun.task
 
     for matrix in engine.run(tasks_to_run(), limits=limits):
-        keep(matrix.task_id, finish_screening(waiting.popleft(), matrix, engine.cache))
+        keep(matrix.task_id, finish_screening(waiting.pop(matrix.task_id), matrix, engine.cache))
     return screenings
 
 

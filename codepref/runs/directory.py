@@ -73,7 +73,8 @@ class RunDirectory:
 
         inputs: hashes of the problems and the model that the recipe names. about: returns further notes for run.json.
         `about` is called only for a new run. Raises UserError if the directory holds a run with other values of the
-        recipe's keys, or if the inputs have changed since that run began. The recipe's name may differ.
+        recipe's keys, or if the inputs have changed since that run began. The recipe's name and its section `scale` may
+        differ.
         """
         kept = self.path / "recipe.toml"
         if not kept.exists():
@@ -82,7 +83,8 @@ class RunDirectory:
             write_text(kept, f"# {self.recipe.name}, resolved: every key with its value\n" + self.recipe.to_toml())
             return
         ours, theirs = _flat(self.recipe.as_dict()), _flat(load_recipe(kept).as_dict())
-        differing = sorted(key for key in ours if key != "name" and ours[key] != theirs.get(key))
+        free = ("name", *(key for key in ours if key.startswith("scale.")))  # they change no result
+        differing = sorted(key for key in ours if key not in free and ours[key] != theirs.get(key))
         if differing:
             raise UserError(
                 f"{self.path}: holds a run with other values of {', '.join(differing)}. Continue that run with its "

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from codepref.config.scale import ScaleSection
 from codepref.config.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE, check_template
 from codepref.errors import UserError
 from codepref.records import Problem
@@ -56,6 +57,8 @@ def sample(
     dtype: str = "auto",
     device: str = "auto",
     progress: Progress | None = None,
+    scale: ScaleSection | None = None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
     """Ask `model` for `n` answers of one kind to each problem.
 
@@ -63,7 +66,8 @@ def sample(
     Engine. template: the user message, or None for codepref's own. batch_size: the largest number of answers that an
     engine in this process computes at once. out: a file of JSON lines for the rows; see `sample_to_file`. progress:
     called with the number of finished answers and the number of all answers. A ProgressLine also shows the tokens a
-    second, if the engine counts them.
+    second, if the engine counts them. scale: None, or the processes that answer, if `model` is a name. log: called with
+    messages about nodes.
     Returns rows {"task_id", "sample", "completion", "finished"}, ordered by problem and sample. Rows of solutions also
     have "solution", the program in the completion ("" if there is none). Rows of models that think also have
     "reasoning", if the engine knows the thoughts apart from the answer. Answers that a server refuses to give are left
@@ -72,7 +76,7 @@ def sample(
     that share a task_id, and an `out` that is a folder. Raises the errors of the engine.
     """
     _check_arguments(problems, kind, n, batch_size)
-    engine = _opened(model, dtype, device)
+    engine = open_replicas(model, scale, dtype, device, log)
     call = _Call(problems, engine, kind, n, decoding or Decoding(), _template(template, kind), seed, batch_size)
     if out:
         _to_file(call, out, progress)
@@ -95,6 +99,8 @@ def sample_to_file(
     dtype: str = "auto",
     device: str = "auto",
     progress: Progress | None = None,
+    scale: ScaleSection | None = None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Write the rows that `sample` returns to `out` as JSON lines, without keeping them in memory.
 
@@ -106,7 +112,7 @@ def sample_to_file(
     be written.
     """
     _check_arguments(problems, kind, n, batch_size)
-    engine = _opened(model, dtype, device)
+    engine = open_replicas(model, scale, dtype, device, log)
     call = _Call(problems, engine, kind, n, decoding or Decoding(), _template(template, kind), seed, batch_size)
     _to_file(call, out, progress)
 
@@ -191,8 +197,21 @@ class _Shown:
             self._progress(self._done, self._total)
 
 
-def _opened(model: str | Engine | BatchEngine, dtype: str, device: str) -> Engine:
-    return open_engine(model, dtype=dtype, device=device) if isinstance(model, str) else as_engine(model)
+def open_replicas(
+    model: str | Engine | BatchEngine,
+    scale: ScaleSection | None,
+    dtype: str,
+    device: str,
+    log: Callable[[str], None] = lambda text: None,
+) -> Engine:
+    """Return the engine for a model, in several processes if `scale` asks for them. An engine is returned as it is."""
+    if not isinstance(model, str):
+        return as_engine(model)
+    if scale is not None and (scale.executor == "ray" or scale.replicas > 1):
+        from codepref.sampling.engines.replicas import ReplicatedEngine
+
+        return ReplicatedEngine(model, scale, dtype=dtype, device=device, log=log)
+    return open_engine(model, dtype=dtype, device=device)
 
 
 def _template(template: str | None, kind: str) -> str:

@@ -90,6 +90,8 @@ def _sample(work: Work, kind: str, n: int) -> Iterator[dict[str, Any]]:
         dtype=work.recipe.model.dtype,
         device=work.recipe.model.device,
         progress=work.progress_for(f"sample {kind}: answers"),
+        scale=work.recipe.scale,
+        log=work.log,
     )
     return (row for _, row in read_jsonl(out))
 

@@ -38,6 +38,8 @@ def stage_evaluate(work: Work, label: str, model: str) -> Result:
         dtype=work.recipe.model.dtype,
         device=work.recipe.model.device,
         progress_for=work.progress_for,
+        scale=work.recipe.scale,
+        log=work.log,
     )
     if work.recipe.judge.model == "rubric":
         seed = work.recipe.seed

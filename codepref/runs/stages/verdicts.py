@@ -61,5 +61,7 @@ def execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:
         unconfined=work.unconfined,
         vacuous_tests=work.recipe.execution.vacuous_tests,
         progress=work.progress_for(f"{label}: solutions"),
+        scale=work.recipe.scale,
+        log=work.log,
     )
     return {"cells": summary["cells"], "verdicts": summary["verdicts"]}

@@ -1,0 +1,25 @@
+"""The section `[scale]` of a recipe: where solutions run, and where the embedded engine samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from codepref.config.fields import bounded
+
+
+@dataclass(frozen=True)
+class ScaleSection:
+    """More machines for sampling and execution; see docs/how-to/scale.md."""
+
+    executor: Literal["local", "ray"] = bounded(
+        "local", doc="`local`: this machine; `ray`: the nodes of a Ray cluster run solutions and sample"
+    )
+    address: str = bounded("", doc="the cluster: `auto` or HOST:PORT; empty: RAY_ADDRESS, or a new Ray on this machine")
+    replicas: int = bounded(
+        0,
+        low=0,
+        doc="processes that sample, with executor ray on each node; 0: one per GPU, or one per node without a GPU, and "
+        "with executor local one process",
+    )
+    wait_seconds: float = bounded(120.0, above=0.0, doc="seconds in which a node must become ready, when none is")

@@ -1,0 +1,169 @@
+"""Several processes that hold the same model, on this machine or on a Ray cluster. Together they are one engine."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from codepref.config.scale import ScaleSection
+from codepref.errors import InfrastructureError, MachineError
+from codepref.records import Message
+from codepref.sampling.engines import open_engine
+from codepref.sampling.engines.base import Answer, Ask, Decoding, Engine, Preparable, Summarising
+from codepref.scale.actors import Place, RayHosts
+from codepref.scale.cluster import Node, connected
+from codepref.scale.dispatcher import WEIGHT_AHEAD, Dispatcher
+from codepref.scale.local import LocalHosts
+from codepref.scale.records import GivenUp, Hosts, ServiceSpec, Work
+
+SERVICE = "codepref.sampling.engines.replicas:SamplingService"
+"""The name of the service for a `ServiceSpec`."""
+
+BATCHES, MIN_CHUNK, MIN_CHUNKS = 2, 16, 8
+"""A replica gets two batches of asks at a time, or fewer if that would make fewer than eight chunks. A chunk of fewer
+than 16 asks would compute too little at once."""
+
+GPUS = Path("/proc/driver/nvidia/gpus")
+"""A folder with one entry for each GPU, where NVIDIA's driver is loaded."""
+
+
+class SamplingService:
+    """One replica. An item is (asks, decoding, seed, batch size), and its result the answers and facts about them.
+
+    fingerprint: that of the driver's model. model, dtype, device: see `open_engine`.
+    Raises UserError if there is no such model here, and MachineError if it is another one.
+    """
+
+    capacity = threads = 1
+
+    def __init__(self, model: str, fingerprint: str, dtype: str, device: str) -> None:
+        self._engine = open_engine(model, dtype=dtype, device=device)
+        if self._engine.fingerprint != fingerprint:
+            raise MachineError(f"the model {model} differs there from the driver's. Copy the same files to all nodes")
+
+    def handle(self, items: Sequence[tuple[Sequence[Ask], Decoding, int, int]]) -> list[tuple[list[Answer], Any]]:
+        """Return the answers to each item's asks, in order."""
+        return [self._answers(*item) for item in items]
+
+    def _answers(
+        self, asks: Sequence[Ask], decoding: Decoding, seed: int, batch_size: int
+    ) -> tuple[list[Answer], dict[str, Any]]:
+        if isinstance(self._engine, Preparable):
+            self._engine.prepare(batch_size=batch_size, folder=None, on_tokens=lambda number: None)
+        answers = dict(self._engine.answers(asks, decoding, seed))
+        facts = self._engine.summary() if isinstance(self._engine, Summarising) else {}
+        return [answers[place] for place in range(len(asks))], facts
+
+    def close(self) -> None:
+        """Do nothing: the process ends with its weights."""
+
+
+class ReplicatedEngine:
+    """An engine whose answers several processes compute. Each answer has its own seed, so they are those of one engine.
+
+    scale: where the processes run, and how many there are. model, dtype, device: see `open_engine`. log: called with
+    messages about nodes that are lost or left out.
+    Raises what `open_engine` raises.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        scale: ScaleSection,
+        *,
+        dtype: str = "auto",
+        device: str = "auto",
+        log: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._one: Engine = open_engine(model, dtype=dtype, device=device)
+        self.fingerprint = self._one.fingerprint
+        self._scale, self._log = scale, log
+        settings = {"model": model, "fingerprint": self.fingerprint, "dtype": dtype, "device": device}
+        self._spec = ServiceSpec(SERVICE, settings)
+        self._batch_size = 128
+        self._facts: dict[str, Any] = {}
+
+    def prompt_length(self, messages: Sequence[Message]) -> int:
+        """Return the length of a prompt, as the model's engine counts it."""
+        return self._one.prompt_length(messages)
+
+    def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
+        """Take the largest number of answers that a process computes at once."""
+        self._batch_size = batch_size
+
+    def summary(self) -> dict[str, Any]:
+        """Return the facts that a process stated about its answers, such as the type of the numbers."""
+        return self._facts
+
+    def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
+        """Yield (place in `asks`, answer) as soon as a process has finished a chunk of asks.
+
+        Raises what the model's engine raises, and MachineError if no process can do the work.
+        """
+        chunk = min(BATCHES * self._batch_size, max(MIN_CHUNK, math.ceil(len(asks) / MIN_CHUNKS)))
+
+        def work() -> Iterator[Work]:
+            for start in range(0, len(asks), chunk):
+                places = range(start, min(start + chunk, len(asks)))
+                item = [asks[place] for place in places], decoding, seed, self._batch_size
+                yield Work(places, item, weight=WEIGHT_AHEAD, size=chunk)
+
+        with self._hosts() as hosts:
+            for done, result in Dispatcher(hosts).run(work()):
+                if isinstance(result, GivenUp):
+                    task = asks[done.key[0]].task_id
+                    raise InfrastructureError(
+                        f"answers from {task} on cannot be computed: lost {result.tries} times: {result.cause}"
+                    )
+                answers, self._facts = result
+                yield from zip(done.key, answers, strict=True)
+
+    @contextlib.contextmanager
+    def _hosts(self) -> Iterator[Hosts]:
+        with contextlib.ExitStack() as stack:
+            hosts: Hosts
+            if self._scale.executor == "ray":
+                stack.enter_context(connected(self._scale.address))
+                hosts = RayHosts(
+                    lambda place: self._spec,
+                    lambda nodes: replica_places(nodes, self._scale.replicas),
+                    threads=lambda place: SamplingService.threads,
+                    wait_seconds=self._scale.wait_seconds,
+                    log=self._log,
+                )
+            else:
+                count = self._scale.replicas
+                hosts = LocalHosts(
+                    self._spec, count, environment=lambda place: _environment(place, count), log=self._log
+                )
+            stack.callback(hosts.close)
+            yield hosts
+
+
+def replica_places(nodes: Sequence[Node], replicas: int) -> list[Place]:
+    """Return where replicas run: on the nodes with GPUs, or on all nodes with cores if no node has a GPU.
+
+    replicas: the number on each node. 0 means one for each GPU, or one for each node without GPUs.
+    """
+    with_gpus = [node for node in nodes if node.gpus]
+    places = []
+    for node in with_gpus or [node for node in nodes if node.cpus]:
+        count = replicas or node.gpus or 1
+        share = node.cpus / count
+        cpus = min(1.0, share) if node.gpus else float(math.floor(share)) or share
+        places += [Place(node, number, cpus, node.gpus / count) for number in range(count)]
+    return places
+
+
+def _environment(place: int, count: int) -> dict[str, str]:
+    """Return the variables of a process on this machine: its GPU if there are several, or its share of the cores."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = named.split(",") if named else [str(at) for at in range(len(list(GPUS.iterdir())))] if GPUS.is_dir() else []
+    if gpus:
+        return {"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores // count)))}

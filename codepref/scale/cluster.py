@@ -1,0 +1,153 @@
+"""Connects to a Ray cluster, or starts Ray on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from codepref.errors import MachineError, UserError
+
+OBJECT_STORE_BYTES = 256 << 20
+"""The size of the object store of a Ray that codepref starts. Results under way take far less."""
+
+CONNECT_SECONDS = 10.0
+"""How long codepref waits for a cluster's address to accept a connection."""
+
+_PORT = re.compile(r"(?P<host>.+):(?P<port>\d{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of the cluster that is alive. cpus, gpus: what Ray may give away there."""
+
+    id: str
+    name: str
+    cpus: int
+    gpus: int
+
+
+@contextlib.contextmanager
+def connected(address: str, *, cpus: int | None = None) -> Iterator[None]:
+    """Connect to the cluster at `address` inside the block. In a process that is connected already, do nothing.
+
+    address: "auto" for the cluster of this machine, or HOST:PORT. "" means the address in the variable RAY_ADDRESS,
+    and without that a new Ray on this machine, which ends with the block. cpus: the cores of that new Ray.
+    Raises UserError for a malformed address, and MachineError if Ray is not installed, no cluster answers at the
+    address, or the cluster runs another version of Ray or Python.
+    """
+    ray = load_ray()
+    if ray.is_initialized():
+        yield
+        return
+    address = address or os.environ.get("RAY_ADDRESS", "")
+    _check_address(address)
+    with _own_signal_handlers():
+        _connect(ray, address, cpus)
+    try:
+        with _quiet(ray):
+            yield
+    finally:
+        with _own_signal_handlers():
+            ray.shutdown()
+
+
+def load_ray() -> Any:
+    """Return the module ray. Raises MachineError if it is not installed."""
+    # Ray reports usage to its makers by default. A Ray that codepref starts does so only if the user wants it.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise MachineError(f"Ray is not installed ({error}). Install it with pip install 'codepref[ray]'") from None
+    return ray
+
+
+def _connect(ray: Any, address: str, cpus: int | None) -> None:
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if not address:
+        options |= {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    try:
+        ray.init(address=address or "local", **options)
+    except ConnectionError as error:
+        raise MachineError(
+            f"no Ray cluster can be reached at {address} ({_first_line(error)}). Start one with `ray start --head`, "
+            "name another --address, or leave it out to start Ray on this machine"
+        ) from None
+    except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+        where = f"the Ray cluster at {address} cannot be used" if address else "Ray cannot be started on this machine"
+        raise MachineError(f"{where}: {' '.join(str(error).split())[:300]}") from None
+
+
+def _check_address(address: str) -> None:
+    if address in ("", "auto", "local"):
+        return
+    if address.startswith("ray://"):
+        raise UserError(
+            f"{address}: Ray's client addresses are not supported. Run codepref on a machine of the cluster, with "
+            "--address auto"
+        )
+    match = _PORT.fullmatch(address)
+    if match is None:
+        raise UserError(f"{address}: the address of a Ray cluster must be auto or HOST:PORT, such as 10.0.0.1:6379")
+    try:
+        socket.create_connection((match["host"], int(match["port"])), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise MachineError(
+            f"no Ray cluster answers at {address} ({error}). Start one with `ray start --head`, or name another "
+            "--address"
+        ) from None
+
+
+def nodes() -> list[Node]:
+    """Return the nodes that are alive, in the order of their names and ids."""
+    found = []
+    for facts in load_ray().nodes():
+        if facts["Alive"]:
+            resources = facts["Resources"]
+            host, address, number = facts["NodeManagerHostname"], facts["NodeName"], facts["NodeID"]
+            name = f"node {number[:8]} ({host}{'' if address == host else f', {address}'})"
+            found.append(Node(number, name, int(resources.get("CPU", 0)), int(resources.get("GPU", 0))))
+    return sorted(found, key=lambda node: (node.name, node.id))
+
+
+@contextlib.contextmanager
+def _own_signal_handlers() -> Iterator[None]:
+    """Keep this process's handler of SIGTERM, which Ray replaces. So SIGTERM ends the work as it does without Ray."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _quiet(ray: Any) -> Iterator[None]:
+    """Keep Ray from printing the logs of a lost node on stdout, where a command's results go.
+
+    Ray has no setting for this. If a later version has no such function, nothing changes.
+    """
+    module = ray._private.worker
+    printing = getattr(module, "print_to_stdstream", None)
+    if printing is None:
+        yield
+        return
+    module.print_to_stdstream = lambda *arguments, **options: None
+    try:
+        yield
+    finally:
+        module.print_to_stdstream = printing
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,137 @@
+"""Execution on a real Ray cluster gives the verdicts of this machine, whatever nodes do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from conftest import ROOT, actor_processes
+
+from codepref.config.scale import ScaleSection
+from codepref.errors import MachineError
+from codepref.execution.cluster import ClusterEngine
+from codepref.execution.execute import execute, execute_into
+from codepref.execution.limits import Limits
+from codepref.execution.tasks import Task
+from codepref.records import Problem, Solution, Test
+from codepref.scale.doctor import examine_nodes
+
+pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.slow]
+
+RAY = ScaleSection("ray", wait_seconds=60)
+LIMITS = Limits(cpu_seconds=1)
+BODIES = (
+    "return x + 1",
+    "return x + 2",
+    "return x + 1 if x < 5 else 0",
+    "raise ValueError(x)",
+    "exit()",
+    "",
+    "import os\n    os.fork()",
+)
+ENDLESS = "while True:\n        pass"
+
+
+def problems(count: int) -> list[Problem]:
+    return [
+        Problem(f"t/{at}", "Add one.", "f", tuple(Test(f"t/{at}", str(x), f"assert f({x}) == {x + 1}") for x in (1, 5)))
+        for at in range(count)
+    ]
+
+
+def solutions(count: int, bodies: Sequence[str] = BODIES, sleep: float = 0.0) -> list[Solution]:
+    pause = f"import time\ntime.sleep({sleep})\n" if sleep else ""
+    return [
+        Solution(f"t/{at}", number, f"{pause}def f(x):\n    {body}\n" if body else "")
+        for at in range(count)
+        for number, body in enumerate(bodies)
+    ]
+
+
+def verdicts(out: Path) -> tuple[list[Any], list[Any], dict[str, Any]]:
+    """Return the rows of the tables and the summary, without times."""
+    rows = [
+        {name: value for name, value in row.items() if "cpu" not in name}
+        for row in pq.read_table(out / "verdicts.parquet").to_pylist()
+    ]
+    summary = json.loads((out / "summary.json").read_text())
+    return (
+        rows,
+        pq.read_table(out / "details.parquet").to_pylist(),
+        {name: value for name, value in summary.items() if "second" not in name},
+    )
+
+
+class Disturbance:
+    """A progress callback that calls each action once, when so many solutions are finished."""
+
+    def __init__(self, *actions: tuple[int, Callable[[], object]]) -> None:
+        self.pending = list(actions)
+
+    def __call__(self, done: int, total: int) -> None:
+        while self.pending and done >= self.pending[0][0]:
+            self.pending.pop(0)[1]()
+
+
+def kill_an_actor() -> None:
+    actor_processes()[0].kill()
+
+
+def test_a_cluster_writes_the_files_of_one_machine_though_an_actor_and_a_node_are_lost(
+    cluster: Any, add_node: Any, tmp_path: Path
+):
+    lost = add_node()
+    work = problems(30), [*solutions(30, sleep=0.02), Solution("t/3", 100, f"def f(x):\n    {ENDLESS}\n")]
+    disturbance = Disturbance(
+        (20, kill_an_actor), (60, lambda: cluster.remove_node(lost, allow_graceful=False)), (100, add_node)
+    )
+    messages: list[str] = []
+    execute_into(*work, out=tmp_path / "ray", limits=LIMITS, scale=RAY, progress=disturbance, log=messages.append)
+    assert not disturbance.pending
+    assert len([message for message in messages if "goes out again" in message]) == 2
+    assert not actor_processes()
+    execute_into(*work, out=tmp_path / "local", limits=LIMITS, jobs=2)
+    assert verdicts(tmp_path / "ray") == verdicts(tmp_path / "local")
+    files = {path.relative_to(tmp_path / "local") for path in (tmp_path / "local").rglob("*")}
+    assert files == {path.relative_to(tmp_path / "ray") for path in (tmp_path / "ray").rglob("*")}
+
+
+UNFIT = {
+    "it has codepref 0.0.1, and the driver has": ("codepref", "__version__ = '0.0.1'\n"),
+    "the package codepref is missing there (not here)": ("codepref", "raise ImportError('not here')\n"),
+    "this kernel offers no Landlock": ("sandlock", "def landlock_abi_version():\n    return 0\n"),
+}
+"""Packages of a node by the reason why the node is left out: their name and their text."""
+
+
+def test_nodes_that_cannot_do_the_work_are_left_out_and_named(cluster: Any, add_node: Any, tmp_path: Path):
+    names = {}
+    for at, (reason, (package, text)) in enumerate(UNFIT.items()):
+        (tmp_path / str(at) / package).mkdir(parents=True)
+        (tmp_path / str(at) / package / "__init__.py").write_text(text)
+        names[reason] = add_node(env_vars={"PYTHONPATH": f"{tmp_path / str(at)}:{ROOT}"}).node_id[:8]
+    messages: list[str] = []
+    with ClusterEngine(RAY, log=messages.append) as engine:
+        while len(messages) < len(UNFIT) or not engine.hosts.ready():
+            engine.hosts.wait(1.0)
+            engine.hosts.ready()
+        (matrix,) = engine.run([Task(problems(1)[0], solutions(1)[:1], problems(1)[0].tests)], limits=LIMITS)
+    assert matrix.verdicts[0].codes == "PP"
+    for reason, name in names.items():
+        assert [message for message in messages if f"node {name}" in message and f"is left out: {reason}" in message]
+    lines = list(examine_nodes(""))
+    for reason, name in names.items():
+        assert [line for line in lines if f"node {name}" in line and f": left out: {reason}" in line]
+    assert [line for line in lines if line.endswith(": 1 core, can run solutions")]
+    assert "  untrusted programs are confined on this machine" in lines
+    assert lines[-1] == "1 of 4 nodes can run solutions"
+
+
+def test_without_a_node_that_is_fit_there_is_one_message(cluster: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("codepref.scale.actors.own_version", lambda: ("9.9", "x", "3.0"))
+    with pytest.raises(MachineError, match=r"no node of the Ray cluster can do the work. node .*it runs Python"):
+        execute(problems(1), solutions(1), limits=LIMITS, scale=RAY)
