@@ -14,6 +14,7 @@ from codepref.config.fields import bounded, nearest, parse_fields, toml_value
 from codepref.config.old_names import rename_override, rename_sections
 from codepref.config.pool import Member, parse_members
 from codepref.config.sections import (
+    BaselineSection,
     ChoiceSection,
     EvaluationSection,
     ExecutionSection,
@@ -59,6 +60,7 @@ class Recipe:
     pairing: PairingSection = field(default_factory=PairingSection)
     sft: SftSection = field(default_factory=SftSection)
     training: TrainingSection = field(default_factory=TrainingSection)
+    baseline: BaselineSection = field(default_factory=BaselineSection)
     online: OnlineSection = field(default_factory=OnlineSection)
     validation: ValidationSection = field(default_factory=ValidationSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)

@@ -241,6 +241,16 @@ class TrainingSection(Optimization, Objective):
 
 
 @dataclass(frozen=True)
+class BaselineSection:
+    """A second training to compare with: SFT on the chosen answers; see docs/explanation/training.md#the-baseline."""
+
+    sft_on_chosen: bool = bounded(
+        False, doc="also train SFT on the chosen answers of the same pairs, and compare the aligned model with it"
+    )
+    learning_rate: float = bounded(0.0, low=0.0, doc="0: 1e-5, LoRA 2e-4")
+
+
+@dataclass(frozen=True)
 class OnlineSection:
     """Settings of grpo and rloo. These methods sample answers during training, and tests decide the rewards."""
 
@@ -325,3 +335,6 @@ class GateSection:
         1.0, low=0.0, high=100.0, doc="percentage points; a promoted model is shown to lose less than this"
     )
     require_better: bool = bounded(False, doc="promote the model only if it is shown to be better")
+    beat_baseline: bool = bounded(
+        False, doc="promote the model only if it is shown to be better than the baseline of [baseline]"
+    )
