@@ -95,12 +95,12 @@ def test_an_online_method_has_no_baseline_and_one_message_says_so() -> None:
     assert not [name for name in plan(online) if "baseline" in name]
     assert "makes no pairs" in baseline_message(online)
     assert baseline_message(recipe("baseline.sft_on_chosen=true")) == ""
-    with pytest.raises(UserError, match="leave out gate.beat_baseline"):
+    with pytest.raises(UserError, match=r"leave out gate\.beat_baseline"):
         recipe("baseline.sft_on_chosen=true", "training.method=grpo", "gate.beat_baseline=true")
 
 
 def test_a_gate_on_the_baseline_needs_the_baseline() -> None:
-    with pytest.raises(UserError, match="gate.beat_baseline needs a baseline"):
+    with pytest.raises(UserError, match=r"gate\.beat_baseline needs a baseline"):
         recipe("gate.beat_baseline=true")
 
 
