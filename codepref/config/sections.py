@@ -245,7 +245,7 @@ class TrainingSection(Optimization, Objective):
 
 @dataclass(frozen=True)
 class BaselineSection:
-    """A second training to compare with: SFT on the chosen answers; see docs/explanation/training.md#the-baseline."""
+    """A second training to compare with: SFT on the chosen answers; see docs/explanation/training.md."""
 
     sft_on_chosen: bool = bounded(
         False, doc="also train SFT on the chosen answers of the same pairs, and compare the aligned model with it"
