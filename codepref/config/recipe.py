@@ -15,6 +15,7 @@ from codepref.config.old_names import rename_override, rename_sections
 from codepref.config.pool import Member, parse_members
 from codepref.config.scale import ScaleSection
 from codepref.config.sections import (
+    BaselineSection,
     ChoiceSection,
     EvaluationSection,
     ExecutionSection,
@@ -61,6 +62,7 @@ class Recipe:
     pairing: PairingSection = field(default_factory=PairingSection)
     sft: SftSection = field(default_factory=SftSection)
     training: TrainingSection = field(default_factory=TrainingSection)
+    baseline: BaselineSection = field(default_factory=BaselineSection)
     online: OnlineSection = field(default_factory=OnlineSection)
     validation: ValidationSection = field(default_factory=ValidationSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)

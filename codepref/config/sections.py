@@ -189,10 +189,13 @@ class Objective:
     """What a training optimises."""
 
     method: str = bounded("dpo", doc="name of the training method; see docs/explanation/training.md")
-    loss: str = bounded("sigmoid", doc="DPO, RPO: TRL's name of the loss on pairs")
-    beta: float = bounded(0.1, above=0.0, doc="beta of DPO (arXiv 2305.18290, eq. 7) and KTO (arXiv 2402.01306, eq. 7)")
+    loss: str = bounded("sigmoid", doc="DPO, RPO, focal DPO: TRL's name of the loss on pairs")
+    beta: float = bounded(
+        0.0, low=0.0, doc="beta in the loss of DPO, KTO and the other methods on pairs; 0: 0.1, SimPO 2"
+    )
+    gamma_ratio: float = bounded(0.5, low=0.0, doc="SimPO: target margin of the rewards, as a share of beta")
     chosen_weight: float = bounded(
-        1.0, low=0.0, doc="DPO, RPO, KTO: weight of the negative log-likelihood of chosen or wanted answers"
+        1.0, low=0.0, doc="methods on pairs, KTO: weight of the negative log-likelihood of chosen or wanted answers"
     )
     desirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of desirable answers; 0 balances the labels")
     undesirable_weight: float = bounded(0.0, low=0.0, doc="KTO: weight of undesirable answers; 0 balances the labels")
@@ -238,6 +241,16 @@ class TrainingSection(Optimization, Objective):
     )
     report_to: tuple[str, ...] = bounded(("none",), doc="none, or TRL's own reports: tensorboard, wandb, trackio")
     checkpoint_minutes: float = bounded(15.0, low=0.0, doc="minutes between checkpoints; 0: no checkpoints")
+
+
+@dataclass(frozen=True)
+class BaselineSection:
+    """A second training to compare with: SFT on the chosen answers; see docs/explanation/training.md."""
+
+    sft_on_chosen: bool = bounded(
+        False, doc="also train SFT on the chosen answers of the same pairs, and compare the aligned model with it"
+    )
+    learning_rate: float = bounded(0.0, low=0.0, doc="0: 1e-5, LoRA 2e-4")
 
 
 @dataclass(frozen=True)
@@ -326,3 +339,6 @@ class GateSection:
         1.0, low=0.0, high=100.0, doc="percentage points; a promoted model is shown to lose less than this"
     )
     require_better: bool = bounded(False, doc="promote the model only if it is shown to be better")
+    beat_baseline: bool = bounded(
+        False, doc="promote the model only if it is shown to be better than the baseline of [baseline]"
+    )

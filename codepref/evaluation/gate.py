@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from codepref.evaluation.comparison import SIGNIFICANCE
+
+BASELINE = "SFT on the chosen answers"
+"""What messages call the baseline."""
 MARGIN_POINTS = 1.0
 """The default margin in percent points. A model may be worse than its base by less than the margin."""
 
@@ -16,11 +20,13 @@ class Decision:
     """The gate's decision.
 
     reasons: one line for each deciding figure, or a single line if there are no deciding figures. The figures that
-    prevent the promotion come first.
+    prevent the promotion come first. baseline: one line for each deciding figure, which says whether the aligned model
+    is better than the baseline. Empty if the run has no baseline.
     """
 
     promoted: bool
     reasons: tuple[str, ...]
+    baseline: tuple[str, ...] = ()
 
 
 def decide(
@@ -29,6 +35,8 @@ def decide(
     figures: Sequence[str],
     margin: float = MARGIN_POINTS,
     require_better: bool = False,
+    baseline: Sequence[Mapping[str, Any]] = (),
+    beat_baseline: bool = False,
 ) -> Decision:
     """Decide whether the aligned model is promoted. It is promoted if every figure passes.
 
@@ -39,7 +47,9 @@ def decide(
     comparisons: for each figure the fields of `codepref.evaluation.comparison.Comparison` as plain values. figures: the
     names of the figures that decide. The model is not promoted if one of these figures was not compared, or if
     `figures` is empty. margin: in percent points. require_better: if True, a figure passes if the lower end is above 0
-    and the p-value is below 0.05. In this case `margin` is not used.
+    and the p-value is below 0.05. In this case `margin` is not used. baseline: the comparisons of the aligned model
+    with the baseline, in the same form. beat_baseline: if True, a figure only passes if the aligned model is also shown
+    to be better than the baseline. Otherwise the baseline does not change the decision.
     """
     named = {str(row["name"]): row for row in comparisons}
     refused = [] if figures else ["the list of deciding figures is empty"]
@@ -50,12 +60,32 @@ def decide(
             refused.append(f"{figure}: was not compared")
             continue
         reason = _refusal(row, 0.0 if require_better else margin, require_better)
-        ends = (
-            f"{100 * row['difference']:+.1f} points, 95% interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
-        )
         kept = "not worse" if row["high"] >= 0 else f"worse, by less than {margin:g} point{'s' * (margin != 1)}"
-        (refused if reason else passed).append(f"{figure}: {reason or kept} ({ends})")
-    return Decision(not refused, (*refused, *passed))
+        (refused if reason else passed).append(f"{figure}: {reason or kept} ({_ends(row)})")
+    lines, beaten = _against(baseline, figures)
+    if beat_baseline and not beaten:
+        refused += lines or ["the aligned model was not compared with the baseline"]
+    return Decision(not refused, (*refused, *passed), lines)
+
+
+def _ends(row: Mapping[str, Any]) -> str:
+    return f"{100 * row['difference']:+.1f} points, 95% interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
+
+
+def _against(rows: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+    """Return a line for each deciding figure on the comparison with the baseline, and whether all show a gain."""
+    named = {str(row["name"]): row for row in rows}
+    lines, beaten = [], bool(rows)
+    for figure in figures if rows else ():
+        row = named.get(figure)
+        better = row is not None and row["low"] > 0 and row["p_value"] < SIGNIFICANCE
+        beaten &= better
+        if row is None:
+            lines.append(f"{figure}: was not compared with {BASELINE}")
+            continue
+        words = "is better than" if better else "is worse than" if row["high"] < 0 else "is not shown to be better than"
+        lines.append(f"{figure}: {words} {BASELINE} ({_ends(row)})")
+    return tuple(lines), beaten
 
 
 def _refusal(row: Mapping[str, Any], margin: float, require_better: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from codepref.config.fields import toml_value
 from codepref.models import public_name
 from codepref.reports.tables import score_table
-from codepref.reports.wording import Row, count, headline, points
+from codepref.reports.wording import Row, baseline_lines, count, headline, points
 
 UNKNOWN_LICENSE = "other"
 NOT_PROMISED = (
@@ -67,6 +67,7 @@ def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
     if gate:
         decision = "promoted" if gate.get("promoted") else "not promoted"
         lines += [f"The gate's decision: {decision}. {_sentence('; '.join(gate.get('reasons') or []))}"]
+    lines += ["", *beaten] if (beaten := baseline_lines(summary)) else []
     lines += ["", "## Training", "", *_training(summary, training)]
     lines += ["", "## Limits", "", NOT_PROMISED, "", "## How to repeat this run", ""]
     lines += ["`codepref run recipe.toml`, with this recipe (some local paths are shortened to their last part):", ""]

@@ -110,6 +110,7 @@ def context(summary: Mapping[str, Any]) -> dict[str, Any]:
         "headline": headline(summary),
         "cautions": cautions(summary),
         "scores": score_section.scores(summary),
+        "baseline": score_section.against_baseline(summary),
         "graded": graded(summary),
         "tiles": score_section.tiles(summary),
         "funnel": sections.funnel(summary),

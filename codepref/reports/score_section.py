@@ -10,6 +10,7 @@ from codepref.reports.svg import Interval, interval_chart
 from codepref.reports.tables import with_interval
 from codepref.reports.wording import (
     Row,
+    baseline_lines,
     count,
     figure_name,
     interval,
@@ -82,6 +83,28 @@ def scores(summary: Row) -> dict[str, Any]:
     }
 
 
+def against_baseline(summary: Row) -> dict[str, Any]:
+    """Return the rows of the table that compares the aligned model with the baseline, and the sentences about it.
+
+    Return {} for a run without a baseline.
+    """
+    comparison = {str(row.get("name")): row for row in (summary.get("baseline") or {}).get("comparison") or []}
+    if not comparison:
+        return {}
+    over_base = {str(row.get("name")): row for row in summary["baseline"].get("over_base") or []}
+    rows = [
+        {
+            "name": name,
+            "baseline": points(row.get("base")),
+            "over_base": with_interval(over_base.get(name), "difference", signed=True),
+            "n": count(row.get("n")),
+            **_difference(row),
+        }
+        for name, row in comparison.items()
+    ]
+    return {"rows": rows, "sentences": baseline_lines(summary)}
+
+
 def _score_row(name: str, by_model: Mapping[str, Mapping[str, Row]], comparison: Row | None) -> dict[str, Any]:
     """Return one row of the table: each model's score, and the paired difference if the models were compared."""
     cells: dict[str, Any] = {"name": name}
@@ -91,17 +114,22 @@ def _score_row(name: str, by_model: Mapping[str, Mapping[str, Row]], comparison:
     some = comparison or next(by_model[model][name] for model in MODELS if name in by_model[model])
     cells["n"] = count(some.get("n"))
     if comparison:
-        tone = tone_of(comparison)
-        cells["comparison"] = {
-            "difference": points(comparison.get("difference"), signed=True),
-            "interval": interval(comparison, signed=True),
-            "p_value": p_value(comparison.get("p_value")),
-            "test": comparison.get("test", ""),
-            "counts": " / ".join(count(comparison.get(key)) for key in ("wins", "losses", "ties")),
-            "tone": tone,
-            "words": DIFFERENCE_WORDS[tone],
-        }
+        cells["comparison"] = _difference(comparison)
     return cells
+
+
+def _difference(comparison: Row) -> dict[str, Any]:
+    """Return the cells of a paired difference."""
+    tone = tone_of(comparison)
+    return {
+        "difference": points(comparison.get("difference"), signed=True),
+        "interval": interval(comparison, signed=True),
+        "p_value": p_value(comparison.get("p_value")),
+        "test": comparison.get("test", ""),
+        "counts": " / ".join(count(comparison.get(key)) for key in ("wins", "losses", "ties")),
+        "tone": tone,
+        "words": DIFFERENCE_WORDS[tone],
+    }
 
 
 def _mark(model: str, row: Row) -> Interval:

@@ -10,6 +10,7 @@ from codepref.reports.graded import grade_lines
 from codepref.reports.wording import (
     TONE_WORDS,
     Row,
+    baseline_lines,
     count,
     headline,
     interval,
@@ -165,6 +166,8 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     if gate := summary.get("gate"):
         decision = "promoted" if gate["promoted"] else "NOT PROMOTED"
         blocks.append("\n".join(_wrapped(f"{decision}: {reason}") for reason in gate["reasons"][:1]))
+    if sentences := baseline_lines(summary):
+        blocks.append("\n".join(map(_wrapped, sentences)))
     if warnings := (summary.get("training") or {}).get("warnings"):
         blocks.append("\n".join(_wrapped(f"warning: {warning}") for warning in warnings))
     if lines := grade_lines(summary):

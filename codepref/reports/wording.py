@@ -186,6 +186,16 @@ def headline(summary: Row) -> Headline:
     return Headline(tone, f"The aligned model is {tone}: {main_change}.", sentences)
 
 
+def baseline_lines(summary: Row) -> list[str]:
+    """Return a line for each deciding figure that says whether the aligned model beats SFT on the chosen answers.
+
+    Return [] for a run without this baseline.
+    """
+    lines = (summary.get("gate") or {}).get("baseline") or []
+    parts = (str(line).partition(": ") for line in lines)
+    return [f"{sentence_case(figure_name(figure))}: the aligned model {rest}." for figure, _, rest in parts]
+
+
 def _unfinished(summary: Row) -> Headline:
     scores = summary.get("scores") or {}
     if scores.get("base") and scores.get("aligned"):

@@ -57,8 +57,8 @@ def kept_work(run: RunDirectory, stage: str) -> list[str]:
             kept = [_answered_calls(folder / "responses.jsonl.calls")]
         case "judge":
             kept = [_answered_calls(folder / "judgments.jsonl.calls")]
-        case "sft":
-            kept = [_training_step(run.path / "sft")]
+        case "sft" | "baseline":
+            kept = [_training_step(run.path / name)]
         case "train":
             kept = [_training_step(folder / "checkpoint")]
         case "evaluate":

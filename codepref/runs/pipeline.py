@@ -9,7 +9,7 @@ from functools import partial
 from codepref.runs.directory import Result
 from codepref.runs.plan import labels, plan, round_prefix
 from codepref.runs.stages.choice import stage_choose
-from codepref.runs.stages.models import stage_sft, stage_train
+from codepref.runs.stages.models import stage_baseline, stage_sft, stage_train
 from codepref.runs.stages.pairs import stage_audit, stage_pair
 from codepref.runs.stages.samples import stage_problems, stage_respond, stage_solutions, stage_tests
 from codepref.runs.stages.scores import stage_evaluate, stage_grade
@@ -29,6 +29,7 @@ STAGES: dict[str, Callable[[Work], Result]] = {
     "audit": stage_audit,
     "sft": stage_sft,
     "train": stage_train,
+    "baseline": stage_baseline,
 }
 """Maps the name of a stage, without the prefix of a round, to the function of the stage.
 
@@ -40,7 +41,8 @@ def stages(work: Work) -> list[tuple[str, Callable[[Work], Result]]]:
     """Return the name and the function of each stage of a run after the stage `problems`, in order."""
     recipe, planned = work.recipe, plan(work.recipe)
     last = replace(work, round=recipe.training.rounds)
-    models = {"base": recipe.model.path, "sft": str(work.out / "sft"), "aligned": str(work.out / "checkpoint")}
+    folders = {"sft": "sft", "baseline": "baseline", "aligned": "checkpoint"}
+    models = {"base": recipe.model.path} | {label: str(work.out / folder) for label, folder in folders.items()}
     functions: dict[str, Callable[[Work], Result]] = {}
     for number in range(1, recipe.training.rounds + 1):
         here = replace(work, round=number)

@@ -8,8 +8,26 @@ from codepref.training.methods import load_method
 
 
 def labels(recipe: Recipe) -> list[str]:
-    """Return the labels of the models that a run measures: "base", "sft" if `sft.data` is set, and "aligned"."""
-    return ["base", *(["sft"] if recipe.sft.data else []), "aligned"]
+    """Return the labels of the models that a run measures, in order.
+
+    They are "base", "sft" if `sft.data` is set, "baseline" if the run trains one, and "aligned".
+    """
+    return ["base", *(["sft"] if recipe.sft.data else []), *(["baseline"] if has_baseline(recipe) else []), "aligned"]
+
+
+def has_baseline(recipe: Recipe) -> bool:
+    """Return whether the run trains a baseline, which is SFT on the chosen answers of the pairs."""
+    return recipe.baseline.sft_on_chosen and not load_method(recipe.training.method).online
+
+
+def baseline_message(recipe: Recipe) -> str:
+    """Return a message that says why the run has no baseline although the recipe asks for one, or ""."""
+    if not recipe.baseline.sft_on_chosen or has_baseline(recipe):
+        return ""
+    return (
+        f"baseline.sft_on_chosen has no effect: training.method = {recipe.training.method!r} makes no pairs, so there "
+        "are no chosen answers to train the baseline on"
+    )
 
 
 def plan(recipe: Recipe) -> list[str]:
@@ -23,6 +41,7 @@ def plan(recipe: Recipe) -> list[str]:
     for number in range(1, recipe.training.rounds + 1):
         prefix = round_prefix(recipe, number)
         names += [prefix + name for name in _round(recipe, first=number == 1)]
+    names += ["baseline"] if has_baseline(recipe) else []
     measures = [f"evaluate-{label}" for label in labels(recipe)]
     measures += [f"grade-{label}" for label in labels(recipe)] if recipe.grading.benchmark else []
     sampled = [place for place, name in enumerate(names) if name.startswith(f"{round_prefix(recipe, 1)}sample-")]

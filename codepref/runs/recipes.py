@@ -73,6 +73,8 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     names |= {"rubric score"} if recipe.judge.model == "rubric" else set()
     if unknown := [name for name in recipe.gate.figures if name not in names]:
         mistakes.append(f"gate.figures holds {', '.join(unknown)}; this run only compares {', '.join(sorted(names))}")
+    if recipe.gate.beat_baseline and not recipe.baseline.sft_on_chosen:
+        mistakes.append("gate.beat_baseline needs a baseline: set baseline.sft_on_chosen = true")
     mistakes += command_mistakes(recipe.engine)
     if recipe.engine.launches and recipe.model.path.startswith("scripted:"):
         mistakes.append(
@@ -176,6 +178,7 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
             (bool(recipe.instructions.source), "instructions.source"),
             (recipe.training.rounds > 1, "training.rounds"),
             (recipe.sft.data == "passing", "sft.data = 'passing'"),
+            (recipe.gate.beat_baseline, "gate.beat_baseline"),
         ):
             if wrong:
                 mistakes.append(

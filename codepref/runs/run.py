@@ -47,7 +47,7 @@ def run(
     from codepref.problems.needs import missing_packages_message
     from codepref.reports.html import write_report
     from codepref.runs.pipeline import stage_problems, stages
-    from codepref.runs.plan import served_message, uses_server
+    from codepref.runs.plan import baseline_message, served_message, uses_server
     from codepref.runs.summary import machine, versions, write_summary
     from codepref.runs.work import load_work
     from codepref.sampling.engines.launched import Servers
@@ -73,7 +73,7 @@ def run(
         directory.stage("problems", lambda: stage_problems(work))
         if message := missing_packages_message([*work.train, *work.validation, *work.heldout]):
             log(message)
-        if message := served_message(chosen):
+        for message in filter(None, (served_message(chosen), baseline_message(chosen))):
             log(message)
         planned = stages(work)
         for number, (name, stage) in enumerate(planned, start=1):

@@ -20,7 +20,7 @@ from codepref.runs.stages.grading import grading_summary
 from codepref.storage.files import write_json, write_text
 from codepref.training.methods import load_method
 
-LABELS = ("base", "sft", "aligned")
+LABELS = ("base", "sft", "baseline", "aligned")
 """The labels of the models that a run can measure, in order."""
 
 PACKAGES = (
@@ -68,6 +68,7 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
         "ratings": dict(results.get("judge", {})),
         "scores": _scores(run.path, results, recipe.seed, judged=recipe.judge.model == "rubric"),
         "comparison": [],
+        "baseline": {},
         "gate": {},
         "grading": grading_summary(run.path, LABELS, recipe.seed),
         "recipe_resolved": recipe.as_dict(),
@@ -75,23 +76,54 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
     if summary["training"]:
         summary["training"]["method"] = recipe.training.method
     if {"base", "aligned"} <= set(summary["scores"]):
-        base, aligned = (run.path / "evaluation" / label for label in ("base", "aligned"))
-        summary["comparison"] = [asdict(item) for item in compare(base, aligned, seed=recipe.seed)]
-        if recipe.judge.model == "rubric":
-            rated = compare_ratings(read_ratings(base), read_ratings(aligned), seed=recipe.seed)
-            summary["comparison"].append(asdict(rated[0]))
-            summary["ratings"]["by_preference"] = [asdict(item) for item in rated[1:]]
+        rubric = recipe.judge.model == "rubric"
+        summary["comparison"], by_preference = _compared(run, "base", "aligned", rubric=rubric)
+        if rubric:
+            summary["ratings"]["by_preference"] = by_preference
+        if "baseline" in summary["scores"]:
+            summary["baseline"] = _baseline(run, results["baseline"], rubric=rubric)
         summary["gate"] = asdict(
             decide(
                 summary["comparison"],
                 figures=recipe.gate.figures,
                 margin=recipe.gate.margin,
                 require_better=recipe.gate.require_better,
+                baseline=summary["baseline"].get("comparison", []),
+                beat_baseline=recipe.gate.beat_baseline,
             )
         )
         _mark(run.path, summary["gate"])
     write_json(run.path / "summary.json", summary)
     return summary
+
+
+def _compared(
+    run: RunDirectory, base: str, aligned: str, *, rubric: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows of Comparison of two evaluated models, and those of the rubric's ratings by preference.
+
+    base, aligned: the labels of the models. rubric: whether the rubric rated their answers.
+    """
+    folders = [run.path / "evaluation" / label for label in (base, aligned)]
+    rows = [asdict(item) for item in compare(*folders, seed=run.recipe.seed)]
+    if not rubric:
+        return rows, []
+    rated = [asdict(item) for item in compare_ratings(*map(read_ratings, folders), seed=run.recipe.seed)]
+    return [*rows, rated[0]], rated[1:]
+
+
+def _baseline(run: RunDirectory, result: Result, *, rubric: bool) -> dict[str, Any]:
+    """Return the facts of the baseline's training, and its paired comparisons.
+
+    `comparison` compares the aligned model with the baseline: `base` is the baseline's value. `over_base` compares the
+    baseline with the base model: `aligned` is the baseline's value.
+    """
+    kept = ("steps", "kept_step", "stopped", "pairs", "dropped", "warnings")
+    return {key: result[key] for key in kept if key in result} | {
+        "settings": {key: result["settings"][key] for key in ("learning_rate", "epochs") if key in result["settings"]},
+        "comparison": _compared(run, "baseline", "aligned", rubric=rubric)[0],
+        "over_base": _compared(run, "base", "baseline", rubric=rubric)[0],
+    }
 
 
 def refresh_summary(folder: Path) -> dict[str, Any]:
@@ -104,13 +136,16 @@ def refresh_summary(folder: Path) -> dict[str, Any]:
 
 
 def _mark(path: Path, decision: dict[str, Any]) -> None:
-    """Write the gate's reasons into `promoted` or `not-promoted` of the run directory, and remove the other file."""
+    """Write the gate's reasons into `promoted` or `not-promoted` of the run directory, and remove the other file.
+
+    The lines on the baseline follow the reasons.
+    """
     names = ("promoted", "not-promoted")
     chosen = names[0] if decision["promoted"] else names[1]
     for name in names:
         if name != chosen:
             (path / name).unlink(missing_ok=True)
-    write_text(path / chosen, "\n".join(decision["reasons"]) + "\n")
+    write_text(path / chosen, "\n".join([*decision["reasons"], *decision["baseline"]]) + "\n")
 
 
 def machine() -> dict[str, Any]:
@@ -166,6 +201,7 @@ def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
         ("demonstrations trained on", "sft", "pairs"),
         (f"{unit} trained on", "train", "pairs"),
         ("answers sampled while training", "train", "sampled"),
+        ("chosen answers that the baseline trained on", "baseline", "pairs"),
     ]
     return [
         {"what": what, "count": results[stage][key]}
@@ -183,6 +219,7 @@ def _dropped(results: dict[str, Result]) -> dict[str, dict[str, int]]:
         "problems (by the model's solutions)": "choose",
         "pairs": "pair",
         "training": "train",
+        "baseline": "baseline",
     }
     return {what: results[stage].get("dropped", {}) for what, stage in stages.items() if stage in results}
 

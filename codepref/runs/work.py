@@ -106,10 +106,10 @@ class Work:
         return Member(name=label, model=model)
 
     def short_name(self, model: str) -> str:
-        """Return the name of a model of this run for its server: base, sft, round-N or aligned."""
+        """Return the name of a model of this run for its server: base, sft, baseline, round-N or aligned."""
         if model == self.recipe.model.path:
             return "base"
-        folders = {self.out / "sft": "sft", self.out / "checkpoint": "aligned"}
+        folders = {self.out / "sft": "sft", self.out / "baseline": "baseline", self.out / "checkpoint": "aligned"}
         return folders.get(Path(model)) or f"round-{Path(model).parent.name}"
 
     @property

@@ -61,6 +61,17 @@ def examples_from_pairs(pairs: Iterable[Pair]) -> Examples:
     return Examples(examples, dict(sorted(dropped.items())))
 
 
+def chosen_examples(pairs: Iterable[Pair]) -> Examples:
+    """Return the chosen answers of pairs as wanted examples. Equal answers to a prompt give one example."""
+    distinct = {
+        (pair.task_id, *(message["content"] for message in (*pair.prompt, *pair.chosen))): Example(
+            pair.task_id, pair.prompt, pair.chosen, True
+        )
+        for pair in pairs
+    }
+    return Examples(list(distinct.values()))
+
+
 def examples_from_verdicts(
     matrices: Iterable[VerdictMatrix],
     problems: Iterable[Problem],

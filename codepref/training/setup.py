@@ -21,6 +21,11 @@ def learning_rate(job: TrainingJob) -> float:
     return settings.learning_rate or load_method(settings.method).default_learning_rate(settings.lora_rank)
 
 
+def beta(job: TrainingJob) -> float:
+    """Return the beta of the loss: that of the settings, or the method's default."""
+    return job.settings.beta or load_method(job.settings.method).beta
+
+
 def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
     """Return the arguments of TRL's configurations that most methods share.
 
@@ -41,7 +46,7 @@ def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
     steps = math.ceil(math.ceil(rows / settings.batch_size) * settings.epochs)
     return {
         "output_dir": str(job.staging),
-        "beta": settings.beta,
+        "beta": beta(job),
         "learning_rate": learning_rate(job),
         "num_train_epochs": settings.epochs,
         "per_device_train_batch_size": micro // processes,

@@ -22,7 +22,7 @@ from codepref.training.requirements import check_context, check_rows, check_trai
 from codepref.training.result import TrainingResult
 from codepref.training.rows import TrainingRows
 from codepref.training.saving import check_weights, save
-from codepref.training.setup import learning_rate, restore_adapter_dropout
+from codepref.training.setup import beta, learning_rate, restore_adapter_dropout
 from codepref.training.shared_prefix import share
 from codepref.training.staging import (
     MARKER,
@@ -146,7 +146,7 @@ class _Training:
         job, settings = self.job, self.job.settings
         probes = self.validator.probes if self.validator else []
         steps = int(self.trainer.state.global_step)
-        used = {"learning_rate": learning_rate(job), "share_prefixes": self.shares_prefixes}
+        used = {"learning_rate": learning_rate(job), "beta": beta(job), "share_prefixes": self.shares_prefixes}
         return TrainingResult(
             model=job.out,
             pairs=self.rows.pairs,
@@ -154,7 +154,7 @@ class _Training:
             first_loss=self.first_loss,
             dropped=self.rows.dropped,
             curve=self.curve,
-            settings=asdict(settings) | used | _label_weights(self.trainer),
+            settings=asdict(settings) | used | _label_weights(self.trainer) | getattr(self.trainer, "recorded", {}),
             kept_step=self.validator.kept if self.validator else steps,
             stopped=self.validator.stopped if self.validator else "",
             probes=[probe_row(probes[0], probe, job.seed) for probe in probes],

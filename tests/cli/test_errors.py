@@ -112,8 +112,8 @@ def test_a_message_says_that_a_file_is_neither_an_array_nor_json_lines(
             "takes the keys of [training]",
         ),
         (
-            ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "training.beta=0"],
-            "`training.beta` = 0: must be above 0",
+            ["train", "--model", "starter", "--pairs", "p", "--out", "o", "--set", "training.max_grad_norm=0"],
+            "`training.max_grad_norm` = 0: must be above 0",
         ),
         (["pair", "--verdicts", "none", "--out", "o"], "none: there is no such folder of verdicts"),
         (["pair", "--verdicts", __file__, "--out", "o"], "is a file, not a folder of verdicts"),

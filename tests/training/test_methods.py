@@ -31,6 +31,10 @@ def test_every_entry_of_the_table_is_a_method_of_its_name() -> None:
     [
         ("dpo", "pairs", False),
         ("rpo", "pairs", False),
+        ("focal-dpo", "pairs", False),
+        ("cpo", "pairs", False),
+        ("simpo", "pairs", False),
+        ("orpo", "pairs", False),
         ("kto", "answers", False),
         ("sft", "answers", True),
         ("rft", "answers", True),
@@ -65,7 +69,7 @@ def test_only_the_sigmoid_loss_of_dpo_alone_starts_at_ln_2(settings: dict[str, A
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"method": "ppo"}, r"unknown training method 'ppo'.*known: dpo, rpo, kto, sft, rft, grpo, rloo"),
+        ({"method": "ppo"}, r"unknown training method 'ppo'.*known: dpo, rpo, focal-dpo, cpo, simpo, orpo, kto"),
         ({"method": "rpo", "chosen_weight": 0.0}, r"set training\.chosen_weight"),
         ({"method": "kto", "batch_size": 1}, "must hold at least 2 answers"),
         ({"method": "grpo", "batch_size": 12}, r"must be a multiple of online\.generations = 8"),

@@ -1,7 +1,8 @@
-"""The stages that train a model: `sft` and `train`."""
+"""The stages that train a model: `sft`, `train` and `baseline`."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from codepref.runs.directory import Result
 from codepref.runs.stages.choice import chosen, chosen_verdicts
 from codepref.runs.work import Work, content
 from codepref.training.demonstrations import examples_from_rows, wanted_only
-from codepref.training.examples import Examples, examples_from_verdicts
+from codepref.training.examples import Examples, chosen_examples, examples_from_pairs, examples_from_verdicts
 from codepref.training.job import TrainingJob
 from codepref.training.methods import load_method
 from codepref.training.methods.base import OnlineProblems
@@ -79,6 +80,42 @@ def stage_train(work: Work) -> Result:
     job = replace(job, validation=work.validation_settings())
     data = _online_problems(work) if online else read_pairs(work.folder / "pairs.parquet")
     return asdict(train(job, data)) | {"model": "checkpoint"}
+
+
+def stage_baseline(work: Work) -> Result:
+    """Train SFT on the chosen answers of this round's pairs, and write the model to baseline/.
+
+    The training starts from the model from which preference training starts, and takes as many steps of the same batch
+    size as that training plans. With a method that learns from single answers, such as KTO, the answers are the wanted
+    ones among those. With validation, the step with the best probe is kept, as in preference training.
+    """
+    recipe = work.recipe
+    pairs = read_pairs(work.folder / "pairs.parquet")
+    if load_method(recipe.training.method).learns_from == "answers":
+        answers = examples_from_pairs(pairs)
+        answers = Examples([example for example in answers.examples if example.wanted], answers.dropped)
+    else:
+        answers = chosen_examples(pairs)
+    trained = work.run.stage("train", lambda: stage_train(work))["pairs"]
+    settings = replace(
+        recipe.training,
+        method="sft",
+        learning_rate=recipe.baseline.learning_rate,
+        epochs=matching_epochs(len(answers.examples), trained, recipe.training.epochs, recipe.training.batch_size),
+    )
+    job = replace(
+        _job(work, "baseline", work.start, work.out / "baseline", settings), validation=work.validation_settings()
+    )
+    return asdict(train(job, answers)) | {"model": "baseline"}
+
+
+def matching_epochs(rows: int, other_rows: int, other_epochs: float, batch_size: int) -> float:
+    """Return the number of epochs over `rows` that takes as many steps as `other_epochs` epochs over `other_rows`.
+
+    Example: 40 pairs in batches of 16 make 3 steps an epoch. 20 answers make 2, so 1.5 epochs over them take 3 steps.
+    """
+    steps = math.ceil(math.ceil(other_rows / batch_size) * other_epochs)
+    return max(1, steps) / max(1, math.ceil(rows / batch_size))
 
 
 def _online_problems(work: Work) -> OnlineProblems:

@@ -22,6 +22,10 @@ METHODS: Registry[Method] = Registry(
     {
         "dpo": "codepref.training.methods.dpo:DPO",
         "rpo": "codepref.training.methods.dpo:RPO",
+        "focal-dpo": "codepref.training.methods.focal:FOCAL",
+        "cpo": "codepref.training.methods.reference_free:CPO",
+        "simpo": "codepref.training.methods.reference_free:SIMPO",
+        "orpo": "codepref.training.methods.reference_free:ORPO",
         "kto": "codepref.training.methods.kto:KTO",
         "sft": "codepref.training.methods.sft:SFT",
         "rft": "codepref.training.methods.sft:RFT",

@@ -55,12 +55,12 @@ class Method:
 
     name: the name in `training.method`. train: the function that trains a job on data and writes the model.
     learns_from: the data that `train` takes: "pairs" are Pair records, "answers" are Examples, "problems" are
-    OnlineProblems. `TrainingResult.pairs` counts them. sources: the sources from which `codepref train`
-    may read the data. learning_rate, lora_learning_rate: the default learning rates without and with an adapter.
-    supervised: whether the method learns only from wanted answers. The adapter of a supervised method is merged after
-    training. mistakes: a function that returns a message for each mistake that it finds in the settings.
-    expected_first_loss: a function that returns the value at which the logged loss starts, or None when no value
-    is known before the training.
+    OnlineProblems. `TrainingResult.pairs` counts them. sources: the sources from which `codepref train` may read
+    the data. learning_rate, lora_learning_rate: the default learning rates without and with an adapter. supervised:
+    whether the method learns only from wanted answers. The adapter of a supervised method is merged after training.
+    beta: the value that is used when `training.beta` is 0. mistakes: a function that returns a message for each
+    mistake that it finds in the settings. expected_first_loss: a function that returns the value at which the
+    logged loss starts, or None when no value is known before the training.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Method:
     learning_rate: float
     lora_learning_rate: float
     supervised: bool = False
+    beta: float = 0.1
     mistakes: Callable[[TrainingSection, OnlineSection], list[str]] = no_mistakes
     expected_first_loss: Callable[[TrainingSection], float | None] = no_expected_loss
 
