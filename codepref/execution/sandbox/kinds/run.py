@@ -12,7 +12,6 @@ import json
 from ..wire.printed import MAX_FETCHED, MAX_PRINTED
 from .base import PASSED, Kind, PreparedTest, Runner
 
-
 MAX_NAMES = 1 << 16
 """The largest number of characters in the paths of all files together."""
 
