@@ -213,7 +213,7 @@ def test_a_full_disk_while_rows_are_read_is_reported_in_one_message(tmp_path):
 
 def test_solutions_of_other_types_are_refused():
     for wrong in ([Solution("t/0", 0, "x"), {"task_id": "t/0", "solution": "x"}], ["x"], [None]):
-        with pytest.raises(UserError, match="solutions must be a file, Solution records, or rows"):
+        with pytest.raises(UserError, match="solutions must be a path, Solution records, or rows"):
             api.execute(PROBLEMS, wrong)
 
 
