@@ -72,8 +72,8 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
             build=build,
             first_loss=lambda trainer, settings: 0.0,
             sampled_per_step=job.settings.batch_size,
-            # the rows hold no answers, and the weights also depend on how answers are sampled and rewarded. Where the
-            # answers run does not change their rewards.
+            # The rows hold no answers, and the weights also depend on how answers are sampled and rewarded. The key
+            # leaves out the address of the server, so that a training can resume with another one.
             key_parts=[repr(part) for part in (replace(data.settings, url=""), data.limits, list(data.problems))],
         )
 
