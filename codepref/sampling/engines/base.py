@@ -128,7 +128,10 @@ class Preparable(Protocol):
 
 @runtime_checkable
 class DecodingAware(Protocol):
-    """An engine whose summary depends on the decoding, also if no answer is missing and `answers` is not called."""
+    """An engine whose summary depends on the decoding.
+
+    The sampler calls `take_decoding` even if no answer is missing, in which case it does not call `answers`.
+    """
 
     def take_decoding(self, decoding: Decoding) -> None:
         """Take the decoding of a call of the sampler."""
