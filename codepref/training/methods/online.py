@@ -36,7 +36,8 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
     processes, each process samples and runs its share of the answers. The result's `sampled` counts the sampled
     answers, and its curve holds the mean reward. Raises what `run_training` raises, and UserError for problems without
     tests, for fewer problems than a step needs, for `online.kl` above 0 when the start model is an adapter, and for
-    FSDP or DeepSpeed. Raises MachineError when the sandbox cannot confine programs.
+    FSDP or DeepSpeed. Raises MachineError when the sandbox cannot confine programs, or when the server at `online.url`
+    does not answer.
     """
     from codepref.training.rewards import ExecutionReward
     from codepref.training.trainer import run_training
