@@ -50,7 +50,7 @@ def decide(
     `figures` is empty. margin: in percent points. require_better: if True, a figure passes if the lower end is above 0
     and the p-value is below 0.05. In this case `margin` is not used. baseline: the comparisons of the aligned model
     with the baseline, in the same form. beat_baseline: if True, the aligned model must also be shown to be better than
-    the baseline in every figure. Otherwise the baseline does not change the decision.
+    the baseline in each of `figures`. Otherwise the baseline does not change the decision.
     """
     named = {str(row["name"]): row for row in comparisons}
     refused = [] if figures else ["the list of deciding figures is empty"]
