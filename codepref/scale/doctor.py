@@ -1,4 +1,4 @@
-"""Reports what each node of a Ray cluster can confine."""
+"""Reports for each node of a Ray cluster whether solutions can run there."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ async def _serve(settings: ServiceSettings, connections: int, notify: Callable[[
             await server.serve()
         except SystemExit:  # uvicorn has logged the reason
             raise MachineError(
-                f"the address {settings.host}:{settings.port} cannot be used; take another --host or --port"
+                f"the address {settings.host}:{settings.port} cannot be used. Take another host or port"
             ) from None
 
 

@@ -200,7 +200,7 @@ def test_a_killed_worker_is_replaced_and_the_verdict_comes(server: Running) -> N
         (["--queue", "0"], 2, "queue must be above 0"),
         (["--cpu-seconds", "1000"], 2, "limits: cpu_seconds is 1000.0, and a request may have at most 300.0"),
         (["--token-file", "missing"], 2, "--token-file missing: No such file or directory"),
-        (["--host", "203.0.113.1"], 3, "cannot be used; take another --host or --port"),
+        (["--host", "203.0.113.1"], 3, "cannot be used. Take another host or port"),
     ],
 )
 def test_wrong_options_have_one_message(options: list[str], status: int, message: str) -> None:

@@ -98,7 +98,7 @@ def _exit_status(code: Any) -> int:
 
 
 def _print_error(error: BaseException, path: str) -> None:
-    """Print an exception as an interpreter does, without the frames of codepref before those of the program."""
+    """Print an exception as an interpreter does, without the frames of codepref that lead to the program."""
     frame: types.TracebackType | None = error.__traceback__
     while frame is not None and frame.tb_frame.f_code.co_filename != path:
         frame = frame.tb_next
