@@ -88,8 +88,8 @@ class RayHosts:
     def ready(self) -> Sequence[Host]:
         """Return the actors that take work. Start actors at places that lack one.
 
-        Raises MachineError if no actor has been ready for `wait_seconds`, or if nodes were left out and no other node
-        can become ready.
+        Raises MachineError if no actor has been ready for `wait_seconds`. Raises it at once if all nodes that offer
+        cores were left out before an actor was ready.
         """
         now = time.monotonic()
         if now - self._refreshed >= REFRESH_SECONDS:

@@ -1,4 +1,4 @@
-"""The server itself: tokens, sizes, a full queue, clients that go, signals, and what is left afterwards."""
+"""The server itself: tokens, sizes, a full queue, clients that close connections, signals, and leftover processes."""
 
 import contextlib
 import os

@@ -131,7 +131,7 @@ ORPO = Method(
     partial(train_without_reference, loss=orpo),
     learns_from="pairs",
     sources=("pairs",),
-    learning_rate=5e-6,  # the paper's models are trained at 5e-6 to 8e-6; the loss holds SFT's
+    learning_rate=5e-6,  # the paper's models are trained at 5e-6 to 8e-6; the loss includes that of SFT
     lora_learning_rate=5e-5,
     mistakes=likelihood_mistakes,
 )
