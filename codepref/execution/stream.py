@@ -106,8 +106,9 @@ class JoinedJob:
     def give_back(self, cause: str, *, unprepared: bool) -> int:
         """After the loss of the worker, let the solutions without a result wait again.
 
-        The first of them counts as the cause of the loss. If the task could not be prepared, the first of each state
-        does. Give up those that were the cause too often. Return the number of solutions that got their verdict.
+        The first of them counts as the cause of the loss. If the worker could not prepare the task, the first solution
+        of each request counts. Give up solutions that were the cause too often. Return the number of solutions that got
+        their verdict.
         """
         settled, first = 0, True
         for number, job in self._jobs.items():
@@ -141,7 +142,7 @@ class StreamEngine(Engine):
         self._wake_up()
 
     def cancel(self, work: Work) -> None:
-        """Give no further solutions of this work to workers. Solutions that a worker already has run to their end.
+        """Give no further solutions of this work to workers. A worker finishes the solutions that it already has.
 
         `work.done` is not called any more.
         """

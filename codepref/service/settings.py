@@ -25,7 +25,7 @@ class ServiceSettings:
     time in which a request must be answered. body_mb: the largest body of a request, in MiB. unconfined: run untrusted
     programs without Landlock.
 
-    Raises UserError for a value out of range.
+    Raises UserError for a value out of range, except for `jobs`, which the engine checks.
     """
 
     host: str = "127.0.0.1"
