@@ -66,7 +66,10 @@ class _Load:
         self.size += sign * sum(piece.work.size for piece in pieces)
 
     def has_room(self, capacity: int) -> bool:
-        """Return whether the host gets more work. It holds more than it can run, so that it seldom waits for work."""
+        """Return whether the host gets more work.
+
+        A host holds more work than it can run at once, so that it seldom waits for the driver.
+        """
         if self.is_reserved or self.size >= SIZE_AHEAD:
             return False
         if self.items > capacity and self.weight >= WEIGHT_AHEAD * capacity:

@@ -96,7 +96,7 @@ class ReplicatedEngine:
         self._batch_size = batch_size
 
     def summary(self) -> dict[str, Any]:
-        """Return the facts of the chunk that was finished last, such as the type of the numbers, or {} before."""
+        """Return the facts of the chunk that was finished last, such as the type of the numbers, or {} without any."""
         return self._facts
 
     def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
