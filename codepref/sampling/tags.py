@@ -38,7 +38,7 @@ _TOKENS = {"s", "eos", "bos", "pad", "unk", "eot", "eom", "eod", "endoftext", "i
 _NUMBERED = re.compile(r"(?:extra_id|special|reserved|tokens_unused)_?\d+\Z")
 """Names of tokens without a meaning of their own, with which some models end an answer, such as `<extra_id_1>`."""
 _UNUSED = re.compile(r"unused\d+\Z")
-"""Names of such tokens of openPangu, as in `[unused10]`. It thinks between `[unused16]` and `[unused17]`."""
+"""Names of such tokens of openPangu, as in `[unused10]`. openPangu thinks between `[unused16]` and `[unused17]`."""
 _BRACKETED_END = re.compile(r"\[(?P<name>[A-Z][A-Z_]*|unused\d+)\]\Z")
 _ODD_ENDS = ("[e~[", "<turn|>")
 """End tokens whose brackets do not match."""

@@ -1,4 +1,4 @@
-"""The bodies of requests and answers, as pydantic models. The page with the documentation of the service shows them."""
+"""The bodies of requests and answers, as pydantic models. The page /docs of the service shows them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 MAX_FILES = 100
-"""The largest number of files in one request for a run."""
+"""The largest number of files that a run may be given, and of files that it may send back."""
 
 MAX_PATH = 200
 """The largest number of characters in the path of a file."""
 
 
 class LimitsBody(BaseModel):
-    """Limits of one solution, as in `codepref.execution.limits.Limits`.
+    """Limits of one solution. `codepref.execution.limits.Limits` describes them.
 
     A limit that is left out has the server's value.
     """
@@ -33,7 +33,8 @@ class LimitsBody(BaseModel):
         default=None, description="CPU time of a reference solution, in seconds"
     )
     timeout_factor: float | None = Field(
-        default=None, description="times the slowest right solution's time; null for none"
+        default=None,
+        description="a test may take this many times the CPU time of the slowest right solution; null: no such limit",
     )
 
 
@@ -50,7 +51,8 @@ class JudgeItem(BaseModel):
     tests: list[Any] | None = Field(default=None, description="tests in place of the problem's own")
     limits: LimitsBody = LimitsBody()
     vacuous_tests: Literal["leave-out", "keep"] | None = Field(
-        default=None, description="what to do with tests that programs pass which do nothing; null: the server's value"
+        default=None,
+        description="what to do with tests that a program passes although it does nothing; null: the server's value",
     )
     exact: bool = Field(
         default=False,
@@ -61,11 +63,11 @@ class JudgeItem(BaseModel):
 class VerdictBody(BaseModel):
     """The verdict of one solution."""
 
-    codes: str = Field(description="one letter for each test; docs/reference/verdicts.md lists them")
+    codes: str = Field(description="one verdict code for each test; docs/reference/verdicts.md lists the codes")
     correct: bool | None = Field(description="null if it is not known")
     isolation: Literal["separate", "shared"]
     cpu_ms: float
-    detail: str = Field(description="the first failure in words, or an empty text")
+    detail: str = Field(description="the first failure or another reason in words, or an empty text")
 
 
 class JudgeAnswer(BaseModel):
@@ -73,7 +75,7 @@ class JudgeAnswer(BaseModel):
 
     task_id: str
     tests: list[str] = Field(description="the ids of the tests that the codes stand for")
-    left_out: list[str] = Field(description="the ids of the tests that prove nothing and were left out")
+    left_out: list[str] = Field(description="the ids of tests that were left out, since they prove nothing")
     verdicts: list[VerdictBody]
 
 
@@ -85,7 +87,7 @@ class RunCodeBody(BaseModel):
     stdin: str | None = None
     run_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False, description="CPU time, in seconds")
     compile_timeout: float = Field(default=10.0, description="not used, since Python needs no compilation")
-    memory_limit_MB: int = Field(default=-1, description="memory in MiB; the server's value if it is not above 0")
+    memory_limit_MB: int = Field(default=-1, description="memory in MiB; 0 or less: the server's value")
     files: dict[str, str | None] = Field(default={}, description="relative path -> content in Base64")
     fetch_files: list[str] = Field(default=[], description="relative paths of files to send back")
 
@@ -108,14 +110,15 @@ class RunCodeBody(BaseModel):
 
 
 def _check_paths(paths: list[str]) -> None:
-    """Raise ValueError unless all paths name files below the folder of the program."""
+    """Raise ValueError unless there are at most MAX_FILES paths, and all lie below the folder of the program."""
     if len(paths) > MAX_FILES:
         raise ValueError(f"at most {MAX_FILES} files are allowed, not {len(paths)}")
     for path in paths:
         parts = PurePosixPath(path).parts
         if not parts or len(path) > MAX_PATH or "\0" in path or ".." in parts or path.startswith("/"):
             raise ValueError(
-                f"the path {path[:MAX_PATH]!r} must be relative, without .., and of at most {MAX_PATH} characters"
+                f'the path {path[:MAX_PATH]!r} must be relative. It must name a file, hold no ".." and no null '
+                f"character, and have at most {MAX_PATH} characters"
             )
 
 
