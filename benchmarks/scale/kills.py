@@ -1,8 +1,8 @@
 """Kills a raylet, an actor or the driver at random moments, and compares the files with those of this machine alone.
 
 Two runs on one machine differ in what they measure, so the comparison leaves that out: the column `cpu_ms` of
-verdicts.parquet, and the keys of summary.json in MEASURED. What is left must be equal byte for byte, and there must be no
-other files.
+verdicts.parquet, and the keys of summary.json in MEASURED. What is left must be equal byte for byte, and there must be
+no other files.
 """
 
 from __future__ import annotations
