@@ -57,18 +57,18 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def processes_left(patience: float = PATIENCE_SECONDS) -> list[str]:
-    """Return the command lines of descendants of this process that do not belong to Ray itself.
+def processes_left(patience: float = PATIENCE_SECONDS, standing: tuple[str, ...] = STANDING) -> list[str]:
+    """Return the command lines of descendants of this process, without those that hold a text of `standing`.
 
     Processes get some time to end. Dead children are collected.
     """
     end = time.monotonic() + patience
-    while (left := _working()) and time.monotonic() < end:
+    while (left := _working(standing)) and time.monotonic() < end:
         time.sleep(0.2)
     return left
 
 
-def _working() -> list[str]:
+def _working(standing: tuple[str, ...]) -> list[str]:
     found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -76,7 +76,7 @@ def _working() -> list[str]:
                 _collect(process)
                 continue
             line = " ".join(process.cmdline()) or process.name()
-            if not any(part in line for part in STANDING):
+            if not any(part in line for part in standing):
                 found.append(line[:200])
     return found
 

@@ -67,8 +67,7 @@ def measure_kills(kept: KeptRuns, count: int, seed: int) -> dict[str, Any]:
             run = kept.run(f"kill {number}", lambda number=number: work.disturbed(random.Random(f"{seed}/{number}")))  # type: ignore[misc]
             shown = {key: run[key] for key in ("victim", "share", "damage")}
             print(number, shown, flush=True)
-    left = [process.name() for process in psutil.Process().children(recursive=True)]
-    left = [name for name in left if "multiprocessing" not in name]
+    left = processes_left(standing=())
     runs = [kept.runs[f"kill {number}"] for number in range(count)]
     damage = [f"kill {number}: {text}" for number, run in enumerate(runs) for text in run["damage"]]
     damage += [f"a process stayed after the cluster: {line}" for line in left]
