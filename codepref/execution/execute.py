@@ -13,7 +13,7 @@ from typing import Any
 
 from codepref.config.scale import ScaleSection
 from codepref.errors import UserError
-from codepref.execution.artifacts import SUMMARY, finished_summary, task_key, write_tables
+from codepref.execution.artifacts import DETAILS, SUMMARY, TESTS, VERDICTS, finished_summary, task_key, write_tables
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
 from codepref.execution.parts import Parts
@@ -23,9 +23,9 @@ from codepref.execution.summary import summarise
 from codepref.execution.tasks import Task, TaskRunner, task_digest
 from codepref.execution.vacuous import PROVEN, Screening, check_vacuous_tests, counted, screen
 from codepref.problems.left_out import left_out_of
-from codepref.problems.statements import write_statements
+from codepref.problems.statements import STATEMENTS, write_statements
 from codepref.records import Problem, Solution, Test, VacuousTests, Verdict, VerdictMatrix
-from codepref.storage.files import content_hash, write_json
+from codepref.storage.files import content_hash, remove_temporaries, write_json
 
 __all__ = ["execute", "execute_into", "iter_verdicts", "read_verdicts"]
 
@@ -122,6 +122,8 @@ def execute_into(
     """
     folder, work = Path(out), _Work(problems, tests, limits or Limits(), unconfined, vacuous_tests)
     with Parts(folder) as parts, Spool(parts.scratch, [problem.task_id for problem in problems]) as spool:
+        for name in (VERDICTS, TESTS, DETAILS, SUMMARY, STATEMENTS):
+            remove_temporaries(folder / name)
         work.fill(spool, solutions)
         keys = {problem.task_id: work.key(problem) for problem in problems if problem.task_id in spool.counts}
         whole = spool.key(keys)

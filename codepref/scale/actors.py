@@ -211,7 +211,7 @@ class RayHosts:
         elif blamed:
             self._failed_starts[key] = self._failed_starts.get(key, 0) + 1
             if self._failed_starts[key] >= MAX_STARTS and actor.place.node.id in self._alive:
-                self._leave_out(actor.place.node, cause)
+                self._leave_out(actor.place.node, cause.removeprefix(f"{actor.place.node.name}: "))
 
     def _kill(self, actor: _Actor) -> None:
         with contextlib.suppress(self._ray.exceptions.RayError, ValueError):  # it may have ended already

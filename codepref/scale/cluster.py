@@ -21,6 +21,12 @@ OBJECT_STORE_BYTES = 256 << 20
 CONNECT_SECONDS = 10.0
 """How long codepref waits for a cluster's address to accept a connection."""
 
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""How a client of HTTP/2 begins, which Ray speaks: the fixed text and an empty frame with settings (RFC 9113, 3.4)."""
+
+_SETTINGS = 4
+"""The type of a frame with settings. The first frame of a server has it. The type is the fourth byte of a frame."""
+
 _PORT = re.compile(r"(?P<host>.+):(?P<port>\d{1,5})")
 
 
@@ -100,11 +106,29 @@ def _check_address(address: str) -> None:
     if match is None:
         raise UserError(f"{address}: the address of a Ray cluster must be auto or HOST:PORT, such as 10.0.0.1:6379")
     try:
-        socket.create_connection((match["host"], int(match["port"])), timeout=CONNECT_SECONDS).close()
+        with socket.create_connection((match["host"], int(match["port"])), timeout=CONNECT_SECONDS) as channel:
+            cause = "" if _speaks_http2(channel) else "another program listens there"
     except (OSError, OverflowError) as error:
+        cause = str(error)
+    if cause:
         raise MachineError(
-            f"no Ray cluster answers at {address} ({error}). Start one with `ray start --head`, or name another address"
-        ) from None
+            f"no Ray cluster answers at {address} ({cause}). Start one with `ray start --head`, or name another "
+            "address"
+        )
+
+
+def _speaks_http2(channel: socket.socket) -> bool:
+    """Return whether a server answers as Ray does. Ray itself would wait for minutes for an answer.
+
+    With encryption the answer cannot be read so simply, so then every server counts as Ray.
+    """
+    if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+        return True
+    channel.sendall(_GREETING)
+    head = b""
+    while len(head) < 4 and (part := channel.recv(4 - len(head))):
+        head += part
+    return len(head) == 4 and head[3] == _SETTINGS
 
 
 def nodes() -> list[Node]:

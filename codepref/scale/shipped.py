@@ -5,9 +5,32 @@ This module imports only the standard library when it is imported, and codepref 
 
 from __future__ import annotations
 
+import os
+import importlib
 import platform
 import subprocess
+import threading
+import time
 from typing import Any
+
+WATCH_SECONDS = 1.0
+"""How often an actor looks whether its node's raylet lives."""
+
+
+def _end_with_parent() -> None:
+    """End this process soon after its parent, the raylet.
+
+    Ray leaves the process of an actor alive when only the raylet is killed. It would keep its cores, its GPU and its
+    workers, though no driver can reach it.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_SECONDS)
+        os._exit(1)  # the workers of an engine end with the process that started them
+
+    threading.Thread(target=watch, name="raylet", daemon=True).start()
 
 
 class HostActor:
@@ -15,6 +38,7 @@ class HostActor:
 
     def __init__(self) -> None:
         self._service: Any = None
+        _end_with_parent()
 
     def check(self, wanted: tuple[str, str, str]) -> str:
         """Return why this node's Python or codepref does not fit the driver's, or "" if both fit.

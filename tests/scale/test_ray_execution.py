@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, actor_processes
@@ -98,6 +99,21 @@ def test_a_cluster_writes_the_files_of_one_machine_though_an_actor_and_a_node_ar
     assert verdicts(tmp_path / "ray") == verdicts(tmp_path / "local")
     files = {path.relative_to(tmp_path / "local") for path in (tmp_path / "local").rglob("*")}
     assert files == {path.relative_to(tmp_path / "ray") for path in (tmp_path / "ray").rglob("*")}
+
+
+def test_an_actor_ends_when_only_the_raylet_of_its_node_is_killed(cluster: Any, add_node: Any):
+    node = add_node()
+    with ClusterEngine(RAY, jobs=1) as engine:
+        while node.node_id not in {host.node for host in engine.hosts.ready()}:
+            engine.hosts.wait(1.0)
+        raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+        actors = [process for process in actor_processes() if process.ppid() == raylet.pid]
+        workers = [worker for actor in actors for worker in actor.children(recursive=True)]
+        raylet.kill()
+        _, left = psutil.wait_procs(actors + workers, timeout=60)
+    assert actors
+    assert workers
+    assert not left
 
 
 UNFIT = {
