@@ -89,6 +89,28 @@ frame.f_locals["wanted"]["fetch"].append("a/../made")
     assert set(answer["files"]) == {"made"}
 
 
+WRITES_OUTPUT = """
+import sys
+frame = sys._getframe()
+while frame is not None:
+    runner = frame.f_locals.get("self")
+    if hasattr(runner, "page"):
+        runner.page.write_printed(b"x" * 16_000_000)
+    frame = frame.f_back
+assert f(1) == 2
+"""
+
+
+def test_a_test_cannot_fill_the_memory_of_the_server_with_output(server: Running) -> None:
+    programs = [f"{RIGHT}  # {at}" for at in range(40)]
+    problem = {**ADD, "tests": [WRITES_OUTPUT]}
+    status, answer, _ = server.send("/judge", {"problem": problem, "solutions": programs, "vacuous_tests": "keep"})
+    assert status == 200
+    assert {verdict["codes"] for verdict in answer["verdicts"]} == {"P"}
+    assert peak_mb(server) < MOST_MB
+    assert server.run("print(1)")[1]["run_result"]["stdout"] == "1\n"
+
+
 @pytest.mark.parametrize(
     ("change", "detail"),
     [
@@ -137,7 +159,12 @@ def test_bodies_that_are_only_announced_take_no_room(server: Running) -> None:
 def test_bodies_that_arrive_in_part_are_bounded_together(server: Running) -> None:
     with connections(server, 20, HEAD + b"Content-Length: 2000000\r\n\r\n" + b" " * 1_999_000) as opened:
         answered, *_ = select.select(opened, [], [], 60)
-        assert {one.recv(12) for one in answered} == {b"HTTP/1.1 429"}
+        answers = set[bytes]()
+        for one in answered:
+            with contextlib.suppress(ConnectionResetError):
+                answers.add(one.recv(12))
+        assert answered
+        assert answers <= {b"HTTP/1.1 429"}
         assert psutil.Process(server.process.pid).memory_info().rss >> 20 < MOST_MB
     assert server.judge(RIGHT)[0] == 200
 
