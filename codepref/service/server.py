@@ -7,6 +7,7 @@ import contextlib
 import resource
 import signal
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import h11
 import uvicorn
@@ -37,11 +38,19 @@ ANSWER_SECONDS = 60.0
 """The seconds in which a client must read what is ready for it."""
 
 
+MAX_UNREAD = 1 << 28
+"""The largest size of all answers together that clients have not read, in bytes (256 MiB)."""
+
+
 class PatientProtocol(H11Protocol):
     """A connection that ends if the headers of a request do not arrive in time, or if the client does not read.
 
     uvicorn itself waits for ever. So clients that do nothing could take all connections, and keep answers in memory.
+
+    unread: the connections whose client does not read fast enough, the first one first.
     """
+
+    unread: ClassVar[dict[PatientProtocol, None]] = {}
 
     _deadline: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
@@ -66,10 +75,18 @@ class PatientProtocol(H11Protocol):
             self._start()
 
     def pause_writing(self) -> None:
-        """Start the time in which the client must read."""
+        """Start the time in which the client must read. If all unread answers are too large, drop the oldest ones."""
         super().pause_writing()
         self._stop_reading()
         self._reading = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+        self.unread[self] = None
+        size = sum(one.transport.get_write_buffer_size() for one in self.unread)
+        for one in list(self.unread):
+            if size <= MAX_UNREAD:
+                break
+            size -= one.transport.get_write_buffer_size()
+            del self.unread[one]
+            one.transport.abort()
 
     def resume_writing(self) -> None:
         """Stop this time."""
@@ -77,6 +94,7 @@ class PatientProtocol(H11Protocol):
         super().resume_writing()
 
     def _stop_reading(self) -> None:
+        self.unread.pop(self, None)
         if self._reading is not None:
             self._reading.cancel()
             self._reading = None

@@ -7,7 +7,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -175,7 +175,38 @@ async def answer_slowly(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"x" * (1 << 25)})
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost:", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+@contextlib.asynccontextmanager
+async def patient_server() -> AsyncIterator[uvicorn.Server]:
+    """A server with the connections of the service, and an application that answers with 32 MiB."""
+    config = uvicorn.Config(answer_slowly, port=0, http=server_module.PatientProtocol, lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.ensure_future(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield server
+    server.should_exit = True
+    await serving
+
+
+async def connect(server: uvicorn.Server, sent: bytes) -> asyncio.StreamWriter:
+    """Return a connection that has sent some bytes and reads almost nothing."""
+    port = server.servers[0].sockets[0].getsockname()[1]
+    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+    writer.write(sent)
+    return writer
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds, for at most half a minute."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", GET[:20], GET])
 def test_a_client_that_sends_no_request_or_reads_no_answer_is_let_go(
     monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
@@ -183,22 +214,26 @@ def test_a_client_that_sends_no_request_or_reads_no_answer_is_let_go(
     monkeypatch.setattr(server_module, "ANSWER_SECONDS", 0.3)
 
     async def run() -> None:
-        config = uvicorn.Config(answer_slowly, port=0, http=server_module.PatientProtocol, lifespan="off")
-        server = uvicorn.Server(config)
-        serving = asyncio.ensure_future(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
-        writer.write(sent)
-        async with asyncio.timeout(30):
-            while not server.server_state.connections:
-                await asyncio.sleep(0.01)
-            while server.server_state.connections:
-                await asyncio.sleep(0.01)
-        writer.transport.abort()
-        server.should_exit = True
-        await serving
+        async with patient_server() as server:
+            writer = await connect(server, sent)
+            await until(lambda: bool(server.server_state.connections))
+            await until(lambda: not server.server_state.connections)
+            writer.transport.abort()
+
+    asyncio.run(run())
+
+
+def test_answers_that_nobody_reads_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "MAX_UNREAD", 70 << 20)
+
+    async def run() -> None:
+        async with patient_server() as server:
+            writers = [await connect(server, GET) for _ in range(5)]
+            await until(lambda: server.server_state.total_requests == 5)
+            await until(lambda: len(server.server_state.connections) == 2)
+            for writer in writers:
+                writer.transport.abort()
+            await until(lambda: not server_module.PatientProtocol.unread)
 
     asyncio.run(run())
 
