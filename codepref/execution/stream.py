@@ -31,7 +31,7 @@ MAX_STREAK = 128
 """After this many solutions of one task in a row, a worker takes another task if another one waits."""
 
 
-UNWANTED_SECONDS = 10.0
+UNWANTED_SECONDS = 2.0
 """A worker that still runs solutions this long after their last client has gone is replaced.
 
 Otherwise clients that go could keep all workers busy, since a solution may take the limit of CPU time in each test.
