@@ -18,7 +18,7 @@ from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task, task_digest
 from codepref.execution.vacuous import PROVEN, Screening, begin_screening, finish_screening, screening_limits
 from codepref.problems.formats.own import FORMAT
-from codepref.problems.kinds import kind_of
+from codepref.problems.kinds import KINDS, kind_of
 from codepref.records import PASS, TIMEOUT, Problem, Solution, Test, VacuousTests
 from codepref.service.bodies import JudgeItem, LimitsBody
 from codepref.service.exact import exact_problem
@@ -27,6 +27,10 @@ from codepref.service.settings import ServiceSettings
 
 MAX_TESTS = 100_000
 """The largest number of tests of a problem in a request. Reading a million takes a minute."""
+
+MAX_CODE = 2_000_000
+"""The largest number of characters of Python in a problem of a request. Reading this much takes up to a minute, and
+nothing can stop it."""
 
 MAX_KEPT, MAX_KEPT_CHARACTERS = 1024, 1 << 26
 """The largest number of problems that are kept, and the largest number of characters in their rows together."""
@@ -171,9 +175,23 @@ def _read(item: JudgeItem, limits: Limits) -> tuple[Problem, bytes]:
     tests = row.get("tests")
     if isinstance(tests, list) and len(tests) > MAX_TESTS:
         raise UserError(f"problem: at most {MAX_TESTS:,} tests are allowed, not {len(tests):,}")
+    if (size := _code_size(row)) > MAX_CODE:
+        raise UserError(f"problem: at most {MAX_CODE:,} characters of Python are allowed, not {size:,}")
     if not item.exact and (missing := FORMAT.missing(row)):
         raise UserError(f"problem: lacks {', '.join(missing)}")
     problem = exact_problem(row) if item.exact else FORMAT.read(row, "problem")
     if not problem.tests:
         raise UserError("problem: there are no tests to run")
     return problem, task_digest(problem, problem.tests, limits)
+
+
+def _code_size(row: Mapping[str, Any]) -> int:
+    """Return the number of characters in the fields of a row that are read as Python."""
+    tests = row.get("tests")
+    parts = [row.get(name) for name in ("prompt", "gold", "helpers", "preamble")]
+    for test in tests if isinstance(tests, list) else [tests]:
+        if not isinstance(test, dict):
+            parts.append(test)
+        elif (kind := KINDS.get(str(test.get("kind")))) is not None and kind.python:
+            parts.append(test.get("source"))
+    return sum(len(part) for part in parts if isinstance(part, str))

@@ -56,6 +56,7 @@ NAMES = "{" + ",".join(f'"{at}":1' for at in range(NEAR // 12)) + "}"
         ("/judge", json.dumps({"problem": ADD, "solutions": [5]})[:-3] + ONES[1:-1] + "]}"),
         ("/judge", json.dumps({"problem": ADD, "solutions": ["x"]})[:-1] + f', "limits": {NAMES}' + "}"),
         ("/judge", json.dumps({"problem": {**ADD, "tests": [""] * 400_000}, "solutions": ["x"]})),
+        ("/judge", json.dumps({"problem": {**ADD, "helpers": "x=1;" * 500_100}, "solutions": ["x"]})),
         ("/run_code", '{"code": "", "language": "python", "files": ' + NAMES + "}"),
         ("/run_code", '{"code": "", "language": "python", "fetch_files": ' + ONES + "}"),
     ],
