@@ -112,8 +112,7 @@ def _check_address(address: str) -> None:
         cause = str(error)
     if cause:
         raise MachineError(
-            f"no Ray cluster answers at {address} ({cause}). Start one with `ray start --head`, or name another "
-            "address"
+            f"no Ray cluster answers at {address} ({cause}). Start one with `ray start --head`, or name another address"
         )
 
 

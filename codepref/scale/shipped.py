@@ -5,8 +5,8 @@ This module imports only the standard library when it is imported, and codepref 
 
 from __future__ import annotations
 
-import os
 import importlib
+import os
 import platform
 import subprocess
 import threading

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from codepref import __version__
 from codepref.errors import CodeprefError, UserError
-from codepref.service.bodies import JudgeAnswer, JudgeItem, RefusedBody, RunCodeAnswer, RunCodeBody
+from codepref.service.bodies import JudgeAnswer, JudgeItem, JudgeItems, RefusedBody, RunCodeAnswer, RunCodeBody
 from codepref.service.guards import Guards
 from codepref.service.judge import judge, run_code
 from codepref.service.metrics import Metrics
@@ -101,7 +101,7 @@ class Service:
 
     def _add_work(self, app: FastAPI) -> None:
         @app.post("/judge", response_model=JudgeAnswer | list[JudgeAnswer], responses=REFUSALS)
-        async def judge_solutions(body: JudgeItem | list[JudgeItem], request: Request) -> Response:
+        async def judge_solutions(body: JudgeItem | JudgeItems, request: Request) -> Response:
             """Run solutions against the tests of their problem. The answer to a list of items is a list of answers."""
             items = body if isinstance(body, list) else [body]
             answers = await self._work(request, judge(items, self.problems, self.pool))
@@ -167,7 +167,10 @@ async def _refused(request: Request, error: CodeprefError) -> Response:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    lines = [f"{'.'.join(map(str, one['loc'][1:])) or 'body'}: {one['msg']}" for one in error.errors()[:MAX_MISTAKES]]
+    lines = [
+        f"{'.'.join(map(str, one['loc'][1:])) or 'body'}: {one['msg'].removeprefix('Value error, ')}"
+        for one in error.errors()[:MAX_MISTAKES]
+    ]
     return _answer(422, "\n".join(_short(lines)))
 
 

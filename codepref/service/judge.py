@@ -34,6 +34,10 @@ MAX_DETAIL = 500
 RUN_PROBLEM = Problem("run", "", "main", tests=(Test("run", "0", "", "run"),), style="program")
 """The problem of all programs of `/run_code`."""
 
+MAX_VERDICTS = 4_000_000
+"""The largest number of solutions times tests of one problem in a request. The server holds all their codes and digests
+in memory, which takes five bytes for each."""
+
 KILLED = -9
 """The return code in the answer about a program that has no status, for example since it ran out of memory."""
 
@@ -64,6 +68,12 @@ async def _gather(coroutines: list[Coroutine[Any, Any, JudgeAnswer]]) -> list[Ju
 
 async def _judge_one(item: JudgeItem, problems: Problems, pool: Pool) -> JudgeAnswer:
     prepared = await problems.get(item)
+    solutions, tests = len(item.solutions), len(prepared.tests)
+    if solutions * tests > MAX_VERDICTS:
+        raise UserError(
+            f"solutions: {solutions:,} solutions with {tests:,} tests are more than {MAX_VERDICTS:,} verdicts. Send "
+            "fewer solutions in a request"
+        )
     work = await pool.run(prepared.task(item.solutions), prepared.limits, gold_seconds=prepared.gold_seconds)
     return judge_answer(prepared, work)
 
@@ -109,7 +119,10 @@ async def run_code(body: RunCodeBody, pool: Pool, settings: ServiceSettings) -> 
     task = Task(RUN_PROBLEM, [Solution("run", 0, f"{head}\n{body.code}")], RUN_PROBLEM.tests)
     with pool.room(1):
         work = await pool.run(task, limits)
-    return run_code_answer(work)
+    answer = run_code_answer(work)
+    # The process of the program sends the names too, and the program can change them there.
+    answer.files = {path: content for path, content in answer.files.items() if path in body.fetch_files}
+    return answer
 
 
 def run_code_answer(work: Work) -> RunCodeAnswer:

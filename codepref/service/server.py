@@ -7,8 +7,11 @@ import contextlib
 import resource
 import signal
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from codepref.errors import MachineError
 from codepref.execution.limits import Limits
@@ -25,6 +28,89 @@ MAX_CONNECTIONS = 20_000
 
 END_SECONDS = 5
 """The seconds in which open connections get their last answer after a signal."""
+
+
+HEADER_SECONDS = 30.0
+"""The seconds in which a request on a new connection must begin, and in which its headers must arrive."""
+
+
+ANSWER_SECONDS = 60.0
+"""The seconds in which a client must read what is ready for it."""
+
+
+MAX_UNREAD = 1 << 28
+"""The largest size of all answers together that clients have not read, in bytes (256 MiB)."""
+
+
+class PatientProtocol(H11Protocol):
+    """A connection that ends if the headers of a request do not arrive in time, or if the client does not read.
+
+    uvicorn itself waits for ever. So clients that do nothing could take all connections, and keep answers in memory.
+
+    unread: the connections whose client does not read fast enough, the first one first.
+    """
+
+    unread: ClassVar[dict[PatientProtocol, None]] = {}
+
+    _deadline: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the time of the first request."""
+        super().connection_made(transport)
+        self._start()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the times."""
+        self._stop()
+        self._stop_reading()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Stop the time when the headers are complete. Start it when a later request begins."""
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._stop()
+        elif self._deadline is None:
+            self._start()
+
+    def pause_writing(self) -> None:
+        """Start the time in which the client must read. If all unread answers are too large, drop the oldest ones."""
+        super().pause_writing()
+        self._stop_reading()
+        self._reading = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+        self.unread[self] = None
+        size = sum(one.transport.get_write_buffer_size() for one in self.unread)
+        for one in list(self.unread):
+            if size <= MAX_UNREAD:
+                break
+            size -= one.transport.get_write_buffer_size()
+            del self.unread[one]
+            one.transport.abort()
+
+    def resume_writing(self) -> None:
+        """Stop this time."""
+        self._stop_reading()
+        super().resume_writing()
+
+    def _stop_reading(self) -> None:
+        self.unread.pop(self, None)
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _start(self) -> None:
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self._close)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _close(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -88,7 +174,7 @@ async def _serve(settings: ServiceSettings, connections: int, notify: Callable[[
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            http="h11",
+            http=PatientProtocol,
             ws="none",
             backlog=4096,
             limit_concurrency=connections,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from dataclasses import dataclass, field
 
 from codepref.errors import CodeprefError, UserError
@@ -43,9 +44,9 @@ class ServiceSettings:
 
     def __post_init__(self) -> None:
         wrong = [
-            f"{name.replace('_', ' ')} must be above 0, not {value}"
+            f"{name.replace('_', ' ')} must be a finite number above 0, not {value}"
             for name in ("queue", "max_cpu_seconds", "max_memory_mb", "request_seconds", "body_mb")
-            if not (value := getattr(self, name)) > 0
+            if not 0 < (value := getattr(self, name)) < math.inf
         ]
         if not 0 <= self.port <= 65535:
             wrong.append(f"port must lie between 0 and 65535, not {self.port}")

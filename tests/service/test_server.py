@@ -197,7 +197,8 @@ def test_a_killed_worker_is_replaced_and_the_verdict_comes(server: Running) -> N
     ("options", "status", "message"),
     [
         (["--port", "70000"], 2, "port must lie between 0 and 65535"),
-        (["--queue", "0"], 2, "queue must be above 0"),
+        (["--queue", "0"], 2, "queue must be a finite number above 0"),
+        (["--body-mb", "inf"], 2, "body mb must be a finite number above 0"),
         (["--cpu-seconds", "1000"], 2, "limits: cpu_seconds is 1000.0, and a request may have at most 300.0"),
         (["--token-file", "missing"], 2, "--token-file missing: No such file or directory"),
         (["--host", "203.0.113.1"], 3, "cannot be used. Take another host or port"),

@@ -21,6 +21,7 @@ class Run(Kind):
 
     whole_program = True
     records_answers = False
+    reports_output = True
 
     def compile(self, test: PreparedTest) -> None:
         """Do nothing, since the test has no source."""
