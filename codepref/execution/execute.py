@@ -56,13 +56,16 @@ def execute(
 
     tests: the tests by task id, or a list of tests. None means each problem's own tests.
     out: a folder for the files that `execute_into` writes. The matrices are then read from this folder.
-    jobs: the largest number of worker processes, with a cluster on each node. None means one for each core.
+    jobs: the largest number of worker processes. With a cluster, this is the number on each node. None means one for
+        each core.
     unconfined: run untrusted programs without Landlock.
     progress(done, total): called with numbers of solutions.
-    vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and tests that use nothing of a
-        solution. If such a program passes all other tests of a problem, a solution that passes them too is unjudged
-        (code S). If no test of a problem is left, all its solutions are unjudged. "keep" runs all tests as they are.
-    scale: None, or where solutions run. log: called with messages about the nodes of a cluster.
+    vacuous_tests: "leave-out" leaves out tests that programs pass although they do nothing, and tests that use nothing
+        of a solution. If such a program passes all other tests of a problem, a solution that passes them too is
+        unjudged (code S). If no test of a problem is left, all its solutions are unjudged. "keep" runs all tests as
+        they are.
+    scale: where solutions run. None means on this machine.
+    log: called with messages about the nodes of a cluster.
 
     Returns one matrix for each problem that has solutions, in the order of the problems.
     A matrix has no column for a test that was left out, unless all tests of the problem were left out.

@@ -27,6 +27,10 @@ MAX_BYTES = 1 << 30
 more if several processes write to it.
 """
 
+MAX_FILES = 1 << 17
+"""The largest number of files, about. Each one counts as at least this share of the size, since a small file takes a
+block of the disk and an inode."""
+
 SANDBOX = Path(__file__).parent / "sandbox"
 _DIGEST = hashlib.sha256().digest_size
 
@@ -42,7 +46,7 @@ class ExpectedCache:
     """
 
     def __init__(self, folder: Path | None, *, max_bytes: int = MAX_BYTES) -> None:
-        self._folder, self._max_bytes = folder, max_bytes
+        self._folder, self._max_bytes, self._least = folder, max_bytes, max_bytes // MAX_FILES
         # Bytes written since the folder was measured. The number starts high, so the first write measures the folder.
         self._unweighed = max_bytes
 
@@ -87,7 +91,7 @@ class ExpectedCache:
                 except BaseException:  # a file that was not written completely is not kept
                     Path(file.name).unlink()
                     raise
-            self._unweighed += len(body)
+            self._unweighed += max(len(body), self._least)
             if self._unweighed > self._max_bytes // 16:
                 self._make_room(self._folder)
                 self._unweighed = 0
@@ -100,7 +104,7 @@ class ExpectedCache:
             with contextlib.suppress(OSError):  # another run may have deleted the file
                 known = path.stat()
                 if stat.S_ISREG(known.st_mode):
-                    files.append((known.st_mtime, known.st_size, path))
+                    files.append((known.st_mtime, max(known.st_size, self._least), path))
         excess = sum(size for _, size, _ in files) - self._max_bytes
         for _, size, path in sorted(files):
             if excess <= 0:

@@ -11,11 +11,13 @@ import contextlib
 import math
 import os
 import selectors
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from codepref.execution.engine import Engine
+from codepref.execution.engine import SILENCE_SECONDS, Engine
+from codepref.execution.joined_job import JoinedJob
 from codepref.execution.limits import Limits
 from codepref.execution.state import Job, TaskState
 from codepref.execution.tasks import Task
@@ -29,14 +31,24 @@ MAX_STREAK = 128
 """After this many solutions of one task in a row, a worker takes another task if another one waits."""
 
 
+UNWANTED_SECONDS = 2.0
+"""A worker that still runs solutions this long after their last client has gone is replaced.
+
+Otherwise clients that go could keep all workers busy, since a solution may take the limit of CPU time in each test.
+Most solutions end sooner, and starting a worker takes a moment.
+"""
+
+
 class Work:
     """A task that a client wants to have run.
 
-    done: called once, in the thread of the engine, with this work. `matrix` or `error` is then set.
+    done: called once, in the thread of the engine, with this work, unless the work is cancelled or the engine ends
+        before. `matrix` or `error` is then set.
+    gold_seconds: as in `TaskState`.
 
     Attributes:
         printed: what a program printed in a test of kind "run", as JSON, by the text of the solution.
-        begun: whether a worker has started on the task.
+        begun: whether a job with solutions of the task has been made for a worker.
     """
 
     def __init__(
@@ -47,76 +59,6 @@ class Work:
         self.error: BaseException | None = None
         self.printed: dict[str, bytes] = {}
         self.begun = self.cancelled = False
-
-
-class JoinedJob:
-    """Some solutions of one or more tasks that are equal apart from their solutions. One worker runs them.
-
-    Attributes:
-        touched: the states whose solutions got a result, or were given back, since the engine last looked.
-    """
-
-    def __init__(self, parts: list[tuple[TaskState, Job]]) -> None:
-        self._jobs = {number: job for number, (_, job) in enumerate(parts)}
-        self._states = [state for state, _ in parts]
-        self._origin: dict[int, tuple[int, int]] = {}
-        self.touched: list[TaskState] = []
-
-    @property
-    def first(self) -> TaskState:
-        """The state of the first solution."""
-        return self._states[0]
-
-    @property
-    def pending(self) -> bool:
-        """Whether results of this job are missing."""
-        return any(job.pending for job in self._jobs.values())
-
-    def sources(self) -> list[tuple[int, str]]:
-        """Return a number and the text of each solution, as they are sent to the worker."""
-        texts: list[tuple[int, str]] = []
-        for number, job in self._jobs.items():
-            for index, text in job.sources():
-                self._origin[len(texts)] = (number, index)
-                texts.append((len(texts), text))
-        return texts
-
-    def settle(self, *message: Any) -> int:
-        """Take over one result as the worker sent it (see `Job.settle`)."""
-        number, index = self._where(message[0] if message else None)
-        self.touched.append(self._states[number])
-        return self._jobs[number].settle(index, *message[1:])
-
-    def keep_printed(self, place: object, printed: object) -> None:
-        """Keep what a program printed (see `Job.keep_printed`)."""
-        number, index = self._where(place)
-        self._jobs[number].keep_printed(index, printed)
-
-    def _where(self, place: object) -> tuple[int, int]:
-        """Return the job of a solution and its number there.
-
-        If the worker sent no valid number, return the first job with missing results and -1, which no solution has.
-        """
-        if isinstance(place, int) and place in self._origin:
-            return self._origin[place]
-        return next(number for number, job in self._jobs.items() if job.pending), -1
-
-    def give_back(self, cause: str, *, unprepared: bool) -> int:
-        """After the loss of the worker, let the solutions without a result wait again.
-
-        The first of them counts as the cause of the loss. If the task could not be prepared, all tasks count as the
-        cause.
-        """
-        settled, first = 0, True
-        for number, job in self._jobs.items():
-            if job.pending:
-                self.touched.append(self._states[number])
-                if first or unprepared:
-                    settled += job.give_back(cause, unprepared=unprepared)
-                else:
-                    job.wait_again()
-                first = False
-        return settled
 
 
 class StreamEngine(Engine):
@@ -131,16 +73,22 @@ class StreamEngine(Engine):
         self._queues: OrderedDict[bytes, deque[TaskState]] = OrderedDict()
         self._queued: set[TaskState] = set()
         self._streaks: dict[Worker, int] = {}
+        self._unwanted: dict[Worker, float] = {}
+        self._cancelled = False
         self._stopped = False
 
     def submit(self, work: Work) -> None:
-        """Have a task run. `work.done` is called when it has its verdicts."""
+        """Have a task run. `work.done` is called when the task has its verdicts, or if it is malformed."""
         self._inbox.append(work)
         self._wake_up()
 
     def cancel(self, work: Work) -> None:
-        """Do not begin what has not begun. Solutions that run already run to their end. `work.done` is not called."""
-        work.cancelled = True
+        """Give no further solutions of this work to workers, and end those that still run after UNWANTED_SECONDS.
+
+        `work.done` is not called any more.
+        """
+        work.cancelled = self._cancelled = True
+        self._wake_up()
 
     def stop(self) -> None:
         """Let `serve` return soon. Work that is not finished stays unfinished."""
@@ -158,11 +106,12 @@ class StreamEngine(Engine):
         """
         while not self._stopped:
             self._admit()
+            self._forget_cancelled()
             self._assign_queued()
-            self._listen()
+            self._listen(1.0 if self._unwanted else SILENCE_SECONDS / 4)
 
     def unfinished(self) -> list[Work]:
-        """Return the work that has no result, and forget it."""
+        """Forget the work that has no result. Return it, apart from work that was cancelled."""
         left = [*self._open.values(), *self._inbox]
         self._open.clear()
         self._inbox.clear()
@@ -189,18 +138,49 @@ class StreamEngine(Engine):
             self._review(state)
 
     def _review(self, state: TaskState) -> None:
-        """Report a state that has finished, and queue one with waiting solutions."""
+        """Report the state if it has finished. Otherwise queue it if it has waiting solutions."""
         work = self._open.get(state)
         if work is None:
             return
-        if state.finished:
+        if work.cancelled:
+            del self._open[state]
+        elif state.finished:
             del self._open[state]
             work.matrix, work.printed = state.matrix(), state.printed
-            if not work.cancelled:
-                work.done(work)
+            work.done(work)
         elif state.pending and state not in self._queued:
             self._queued.add(state)
             self._queues.setdefault(state.data, deque()).append(state)
+
+    def _forget_cancelled(self) -> None:
+        """Forget waiting solutions that nobody wants any more, and replace workers that run only such solutions."""
+        if self._cancelled:
+            self._cancelled = False
+            for data, queue in list(self._queues.items()):
+                self._queues[data] = deque(state for state in queue if not self._forgotten(state))
+                if not self._queues[data]:
+                    del self._queues[data]
+        now, unwanted = time.monotonic(), {}
+        for worker in [worker for worker in self._workers if worker.job is not None]:
+            works = [self._open.get(state) for state in worker.job.pending_states()]
+            if all(work is None or work.cancelled for work in works):
+                unwanted[worker] = self._unwanted.get(worker, now)
+        self._unwanted = unwanted
+        for worker in [worker for worker, since in unwanted.items() if now - since >= UNWANTED_SECONDS]:
+            for state in worker.job.pending_states():
+                self._open.pop(state, None)
+            del self._unwanted[worker]
+            self._streaks.pop(worker, None)
+            self._discard(worker)
+
+    def _forgotten(self, state: TaskState) -> bool:
+        """Return whether nobody wants a waiting state any more. Forget it then."""
+        work = self._open.get(state)
+        if work is not None and not work.cancelled:
+            return False
+        self._queued.discard(state)
+        self._open.pop(state, None)
+        return True
 
     def _assign_queued(self) -> None:
         """Give every idle worker a job, as long as solutions wait. Start workers if solutions still wait."""
@@ -217,8 +197,8 @@ class StreamEngine(Engine):
     def _choose(self, idle: list[Worker]) -> tuple[Worker, bytes]:
         """Return a worker and the task that it works on next.
 
-        A worker that has prepared a waiting task continues with it for a while. Otherwise it takes the task that waits
-        for the longest time. Tasks that another worker has prepared come last.
+        A worker that has prepared a waiting task continues with it for a while (see MAX_STREAK). Otherwise it takes the
+        first task of the queue that no busy worker has prepared, or the first one if there is no such task.
         """
         for worker in idle:
             fresh = self._streaks.get(worker, 0) < MAX_STREAK or len(self._queues) == 1
@@ -229,7 +209,7 @@ class StreamEngine(Engine):
         return idle[0], data
 
     def _next_job(self, data: bytes) -> JoinedJob | None:
-        """Take solutions of one task out of its queue. Return None if nobody wants them any more."""
+        """Take solutions of one task out of its queue. Return None if all of its work has been cancelled."""
         queue = self._queues.pop(data)
         waiting = sum(state.waiting for state in queue)
         alone = len(self._queues) < self.jobs  # the other workers may then lack other tasks
@@ -237,11 +217,10 @@ class StreamEngine(Engine):
         parts: list[tuple[TaskState, Job]] = []
         while queue and left > 0:
             state = queue.popleft()
-            self._queued.discard(state)
-            if (work := self._open[state]).cancelled:
-                del self._open[state]
+            if self._forgotten(state):
                 continue
-            work.begun = True
+            self._queued.discard(state)
+            self._open[state].begun = True
             count = min(left, state.waiting)
             parts.append((state, state.take(count)))
             left -= count
@@ -266,8 +245,8 @@ class StreamEngine(Engine):
         except WorkerLost as error:
             self._lost(worker, str(error))
 
-    def _listen(self) -> None:
-        super()._listen()
+    def _listen(self, seconds: float = SILENCE_SECONDS / 4) -> None:
+        super()._listen(seconds)
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake)
 

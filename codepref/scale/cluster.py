@@ -16,7 +16,7 @@ from typing import Any
 from codepref.errors import MachineError, UserError
 
 OBJECT_STORE_BYTES = 256 << 20
-"""The size of the object store of a Ray that codepref starts. Results under way take far less."""
+"""The size of the object store of a Ray that codepref starts."""
 
 CONNECT_SECONDS = 10.0
 """How long codepref waits for a cluster's address to accept a connection."""
@@ -44,10 +44,11 @@ class Node:
 def connected(address: str, *, cpus: int | None = None) -> Iterator[None]:
     """Connect to the cluster at `address` inside the block. In a process that is connected already, do nothing.
 
-    address: "auto" for the cluster of this machine, or HOST:PORT. "" means the address in the variable RAY_ADDRESS,
-    and without that a new Ray on this machine, which ends with the block. cpus: the cores of that new Ray.
-    Raises UserError for a malformed address, and MachineError if Ray is not installed, no cluster answers at the
-    address, or the cluster runs another version of Ray or Python.
+    address: "auto" for the cluster that Ray finds on this machine, or HOST:PORT, or "local" for a new Ray on this
+    machine, which ends with the block. "" means the address in the variable RAY_ADDRESS, and without that also a new
+    Ray on this machine. cpus: the cores of the new Ray where no address is named.
+    Raises UserError for a malformed address. Raises MachineError if Ray is not installed or cannot start, if no cluster
+    answers at the address, or if the cluster runs another version of Ray or Python.
     """
     ray = load_ray()
     if ray.is_initialized():
@@ -84,8 +85,9 @@ def _connect(ray: Any, address: str, cpus: int | None) -> None:
         ray.init(address=address or "local", **options)
     except ConnectionError as error:
         raise MachineError(
-            f"no Ray cluster can be reached at {address} ({_first_line(error)}). Start one with `ray start --head`, "
-            "name another --address, or leave it out to start Ray on this machine"
+            f"no Ray cluster can be reached at {address} ({_first_line(error)}). Start one with `ray start --head`, or "
+            "name another address. Without an address and without the variable RAY_ADDRESS, codepref starts Ray on "
+            "this machine"
         ) from None
     except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         where = f"the Ray cluster at {address} cannot be used" if address else "Ray cannot be started on this machine"
@@ -97,8 +99,8 @@ def _check_address(address: str) -> None:
         return
     if address.startswith("ray://"):
         raise UserError(
-            f"{address}: Ray's client addresses are not supported. Run codepref on a machine of the cluster, with "
-            "--address auto"
+            f"{address}: Ray's client addresses are not supported. Run codepref on a machine of the cluster, with the "
+            "address auto"
         )
     match = _PORT.fullmatch(address)
     if match is None:
@@ -110,8 +112,7 @@ def _check_address(address: str) -> None:
         cause = str(error)
     if cause:
         raise MachineError(
-            f"no Ray cluster answers at {address} ({cause}). Start one with `ray start --head`, or name another "
-            "--address"
+            f"no Ray cluster answers at {address} ({cause}). Start one with `ray start --head`, or name another address"
         )
 
 
@@ -143,7 +144,10 @@ def nodes() -> list[Node]:
 
 @contextlib.contextmanager
 def _own_signal_handlers() -> Iterator[None]:
-    """Keep this process's handler of SIGTERM, which Ray replaces. So SIGTERM ends the work as it does without Ray."""
+    """Restore this process's handler of SIGTERM after the block, since Ray replaces it.
+
+    So SIGTERM ends the work as it does without Ray. Outside of the main thread, do nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -158,7 +162,7 @@ def _own_signal_handlers() -> Iterator[None]:
 def _quiet(ray: Any) -> Iterator[None]:
     """Keep Ray from printing the logs of a lost node on stdout, where a command's results go.
 
-    Ray has no setting for this. If a later version has no such function, nothing changes.
+    This replaces the function with which Ray prints them. If a version of Ray lacks this function, do nothing.
     """
     module = ray._private.worker
     printing = getattr(module, "print_to_stdstream", None)

@@ -1,28 +1,53 @@
-"""The bodies of requests and answers, as pydantic models. The page with the documentation of the service shows them."""
+"""The bodies of requests and answers, as pydantic models. The page /docs of the service shows them."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sized
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, field_validator, model_validator
 
 MAX_FILES = 100
-"""The largest number of files in one request for a run."""
+"""The largest number of files that a run may be given, and of files that it may send back."""
 
 MAX_PATH = 200
 """The largest number of characters in the path of a file."""
 
+MAX_NAME_BYTES = 255
+"""The largest number of bytes in the name of a file or a folder. Linux allows no more."""
 
-class LimitsBody(BaseModel):
-    """Limits of one solution, as in `codepref.execution.limits.Limits`.
+MAX_ITEMS = 10_000
+"""The largest number of requests to judge in one list."""
 
-    A limit that is left out has the server's value.
+MAX_NAMED = 10
+"""The largest number of unknown fields that an error names."""
+
+
+class StrictBody(BaseModel):
+    """A body that may have no unknown fields.
+
+    One error names them. pydantic reports each of them, and a body can hold a million.
     """
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, data: Any) -> Any:
+        unknown = data.keys() - cls.model_fields.keys() if isinstance(data, dict) else ()
+        if unknown:
+            raise ValueError(f"there is no field {', '.join(repr(name[:50]) for name in sorted(unknown)[:MAX_NAMED])}")
+        return data
+
+
+class LimitsBody(StrictBody):
+    """Limits of one solution. `codepref.execution.limits.Limits` describes them.
+
+    A limit that is left out has the server's value.
+    """
 
     cpu_seconds: float | None = Field(default=None, description="CPU time of a test, in seconds")
     wall_seconds: float | None = Field(default=None, description="wall-clock time of a test, in seconds")
@@ -33,24 +58,27 @@ class LimitsBody(BaseModel):
         default=None, description="CPU time of a reference solution, in seconds"
     )
     timeout_factor: float | None = Field(
-        default=None, description="times the slowest right solution's time; null for none"
+        default=None,
+        description="a test may take this many times the CPU time of the slowest right solution; null: no such limit",
     )
 
 
-class JudgeItem(BaseModel):
+class JudgeItem(StrictBody):
     """Solutions of one problem to judge."""
-
-    model_config = ConfigDict(extra="forbid")
 
     problem: dict[str, Any] = Field(
         description="a row in codepref's own format",
         examples=[{"task_id": "add", "prompt": "Add one.", "entry_point": "f", "tests": ["assert f(1) == 2"]}],
     )
-    solutions: list[str] = Field(min_length=1, description="whole programs", examples=[["def f(x):\n    return x + 1"]])
+    # An error ends the reading of a list. A body can hold millions of wrong items, and each error takes a kilobyte.
+    solutions: Annotated[list[str], FailFast()] = Field(
+        min_length=1, description="whole programs", examples=[["def f(x):\n    return x + 1"]]
+    )
     tests: list[Any] | None = Field(default=None, description="tests in place of the problem's own")
     limits: LimitsBody = LimitsBody()
     vacuous_tests: Literal["leave-out", "keep"] | None = Field(
-        default=None, description="what to do with tests that programs pass which do nothing; null: the server's value"
+        default=None,
+        description="what to do with tests that a program passes although it does nothing; null: the server's value",
     )
     exact: bool = Field(
         default=False,
@@ -58,14 +86,30 @@ class JudgeItem(BaseModel):
     )
 
 
+class FirstMistake(FailFast):
+    """A mark of lists: the first wrong item ends the reading. A type in a union must have a hash."""
+
+    __hash__ = object.__hash__
+
+
+def _check_items(items: Any) -> Any:
+    if isinstance(items, list) and len(items) > MAX_ITEMS:
+        raise ValueError(f"at most {MAX_ITEMS:,} requests are allowed in a list, not {len(items):,}")
+    return items
+
+
+JudgeItems = Annotated[list[JudgeItem], FirstMistake(), BeforeValidator(_check_items)]
+"""A list of requests to judge."""
+
+
 class VerdictBody(BaseModel):
     """The verdict of one solution."""
 
-    codes: str = Field(description="one letter for each test; docs/reference/verdicts.md lists them")
+    codes: str = Field(description="one verdict code for each test; docs/reference/verdicts.md lists the codes")
     correct: bool | None = Field(description="null if it is not known")
     isolation: Literal["separate", "shared"]
     cpu_ms: float
-    detail: str = Field(description="the first failure in words, or an empty text")
+    detail: str = Field(description="the first failure or another reason in words, or an empty text")
 
 
 class JudgeAnswer(BaseModel):
@@ -73,7 +117,7 @@ class JudgeAnswer(BaseModel):
 
     task_id: str
     tests: list[str] = Field(description="the ids of the tests that the codes stand for")
-    left_out: list[str] = Field(description="the ids of the tests that prove nothing and were left out")
+    left_out: list[str] = Field(description="the ids of tests that were left out, since they prove nothing")
     verdicts: list[VerdictBody]
 
 
@@ -85,14 +129,32 @@ class RunCodeBody(BaseModel):
     stdin: str | None = None
     run_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False, description="CPU time, in seconds")
     compile_timeout: float = Field(default=10.0, description="not used, since Python needs no compilation")
-    memory_limit_MB: int = Field(default=-1, description="memory in MiB; the server's value if it is not above 0")
+    memory_limit_MB: int = Field(default=-1, description="memory in MiB; 0 or less: the server's value")
     files: dict[str, str | None] = Field(default={}, description="relative path -> content in Base64")
-    fetch_files: list[str] = Field(default=[], description="relative paths of files to send back")
+    fetch_files: Annotated[list[str], FailFast()] = Field(
+        default=[], description="relative paths of files to send back"
+    )
+
+    @field_validator("stdin")
+    @classmethod
+    def _check_stdin(cls, stdin: str | None) -> str | None:
+        if stdin is not None and not _is_utf8(stdin):
+            raise ValueError("it holds half a character (a lone surrogate), which UTF-8 cannot encode")
+        return stdin
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _count_files(cls, files: Any) -> Any:
+        """Check the number before the items, since a body can hold a million."""
+        if isinstance(files, dict):
+            _check_number(files)
+        return files
 
     @field_validator("files")
     @classmethod
     def _check_files(cls, files: dict[str, str | None]) -> dict[str, str | None]:
         _check_paths(list(files))
+        _check_folders([path for path, content in files.items() if content is not None])
         for path, content in files.items():
             try:
                 base64.b64decode(content or "", validate=True)
@@ -108,15 +170,42 @@ class RunCodeBody(BaseModel):
 
 
 def _check_paths(paths: list[str]) -> None:
-    """Raise ValueError unless all paths name files below the folder of the program."""
-    if len(paths) > MAX_FILES:
-        raise ValueError(f"at most {MAX_FILES} files are allowed, not {len(paths)}")
+    """Raise ValueError unless all paths name different files below the folder of the program, and none is a folder."""
+    _check_number(paths)
     for path in paths:
-        parts = PurePosixPath(path).parts
-        if not parts or len(path) > MAX_PATH or "\0" in path or ".." in parts or path.startswith("/"):
+        if not _is_inside(path):
             raise ValueError(
-                f"the path {path[:MAX_PATH]!r} must be relative, without .., and of at most {MAX_PATH} characters"
+                f'the path {path[:MAX_PATH]!r} must be relative. It must name a file, hold no ".." and no null '
+                f"character, and have at most {MAX_PATH} characters"
             )
+        if not _is_utf8(path) or max(len(part.encode()) for part in path.split("/")) > MAX_NAME_BYTES:
+            raise ValueError(f"the path {path!r} holds a name that no file can have")
+
+
+def _check_folders(paths: list[str]) -> None:
+    """Raise ValueError if a path is also the folder of another one, or if two paths name one file."""
+    files = {PurePosixPath(path) for path in paths}
+    folders = {folder for file in files for folder in file.parents}
+    if len(files) < len(paths) or files & folders or any(path.endswith(("/", "/.")) for path in paths):
+        raise ValueError("each path must name a file of its own, and none may be a folder")
+
+
+def _check_number(files: Sized) -> None:
+    if len(files) > MAX_FILES:
+        raise ValueError(f"at most {MAX_FILES} files are allowed, not {len(files)}")
+
+
+def _is_inside(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return bool(parts) and len(path) <= MAX_PATH and "\0" not in path and ".." not in parts and path[0] != "/"
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class CommandResult(BaseModel):

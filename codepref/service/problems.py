@@ -1,6 +1,6 @@
 """The problems of requests: reading, the screening of their tests, and the time of their gold solution.
 
-Each problem is prepared once, and kept for later requests.
+A prepared problem is kept for later requests, as long as there is room (see MAX_KEPT).
 """
 
 from __future__ import annotations
@@ -18,23 +18,31 @@ from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task, task_digest
 from codepref.execution.vacuous import PROVEN, Screening, begin_screening, finish_screening, screening_limits
 from codepref.problems.formats.own import FORMAT
-from codepref.problems.kinds import kind_of
+from codepref.problems.kinds import KINDS, kind_of
 from codepref.records import PASS, TIMEOUT, Problem, Solution, Test, VacuousTests
 from codepref.service.bodies import JudgeItem, LimitsBody
 from codepref.service.exact import exact_problem
 from codepref.service.pool import Pool
 from codepref.service.settings import ServiceSettings
 
+MAX_TESTS = 100_000
+"""The largest number of tests of a problem in a request. Reading a million takes a minute."""
+
+MAX_CODE = 2_000_000
+"""The largest number of characters of Python in a problem of a request. Reading this much takes up to a minute, and
+nothing can stop it."""
+
 MAX_KEPT, MAX_KEPT_CHARACTERS = 1024, 1 << 26
-"""The largest number of problems that are kept, and the largest number of characters in their rows together."""
+"""The largest number of problems that are kept, and the largest number of characters in their rows and settings
+together. One problem is kept even if it has more characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A problem that solutions can run against.
 
-    tests: the tests in the answer, without those that prove nothing. all_tests: the tests of the request. gold_seconds:
-    see `TaskState`.
+    tests: the tests in the answer (see `Screening.kept`). all_tests: the tests of the request. gold_seconds: see
+    `TaskState`.
     """
 
     problem: Problem
@@ -45,9 +53,21 @@ class Prepared:
     gold_seconds: float | None
 
     def task(self, programs: Sequence[str]) -> Task:
-        """Return the task of running programs against the tests."""
+        """Return the task of running programs against the tests. If no solution is judged, the task has no tests."""
         solutions = [Solution(self.problem.task_id, at, program) for at, program in enumerate(programs)]
         return Task(self.problem, solutions, self.screening.run(self.tests))
+
+
+class Kept:
+    """A problem that is kept. waiting: how many requests wait until it is prepared."""
+
+    def __init__(self, characters: int, task: asyncio.Task[Prepared]) -> None:
+        self.characters, self.task, self.waiting = characters, task, 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the preparation ended without a problem."""
+        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
 
 
 class Problems:
@@ -55,35 +75,44 @@ class Problems:
 
     def __init__(self, pool: Pool, settings: ServiceSettings) -> None:
         self._pool, self._settings = pool, settings
-        self._kept: OrderedDict[bytes, tuple[int, asyncio.Task[Prepared]]] = OrderedDict()
+        self._kept: OrderedDict[bytes, Kept] = OrderedDict()
         self._characters = 0
 
     async def get(self, item: JudgeItem) -> Prepared:
-        """Return the problem of a request. Raises UserError for a wrong problem, wrong tests and wrong limits."""
+        """Return the prepared problem of a request.
+
+        Raises UserError for a wrong problem, wrong tests or wrong limits, and what `Pool.run` raises.
+        """
         limits, vacuous_tests = self._limits(item.limits), item.vacuous_tests or self._settings.vacuous_tests
         whole = json.dumps([item.problem, item.tests, asdict(limits), vacuous_tests, item.exact])
         key = hashlib.sha256(whole.encode()).digest()
         known = self._kept.get(key)
-        if known is None or (known[1].done() and (known[1].cancelled() or known[1].exception())):
-            known = (len(whole), asyncio.ensure_future(self._prepare(item, limits, vacuous_tests)))
+        if known is None or known.failed:
             self._forget(key)
+            known = Kept(len(whole), asyncio.ensure_future(self._prepare(item, limits, vacuous_tests)))
             self._kept[key] = known
             self._characters += len(whole)
             while len(self._kept) > 1 and (len(self._kept) > MAX_KEPT or self._characters > MAX_KEPT_CHARACTERS):
                 self._forget(next(iter(self._kept)))
-        self._kept.move_to_end(key)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        known.waiting += 1
         try:
-            return await asyncio.shield(known[1])  # another request may need it, if this one is cancelled
-        except UserError:
-            self._forget(key)
-            raise
+            return await asyncio.shield(known.task)  # another request may need it, if this one is cancelled
+        finally:
+            known.waiting -= 1
+            abandoned = not known.waiting and not known.task.done()
+            if abandoned:
+                known.task.cancel()  # all its clients have gone
+            if (abandoned or known.failed) and self._kept.get(key) is known:
+                self._forget(key)
 
     def _forget(self, key: bytes) -> None:
         if key in self._kept:
-            self._characters -= self._kept.pop(key)[0]
+            self._characters -= self._kept.pop(key).characters
 
     def _limits(self, body: LimitsBody) -> Limits:
-        """Return the limits of a request. Raises UserError for a limit out of range."""
+        """Return the limits of a request. Raises UserError for a limit out of range or above the server's maximum."""
         chosen = {name: getattr(body, name) for name in body.model_fields_set}
         limits = replace_limits(self._settings.limits, chosen)
         highest = {
@@ -119,7 +148,10 @@ class Problems:
         return Prepared(problem, kept, tests, limits, screening, gold_seconds)
 
     async def _gold_seconds(self, problem: Problem, tests: Sequence[Test], limits: Limits) -> float | None:
-        """Return the CPU seconds of the gold solution, 0 if it is not right, or None if they are not needed."""
+        """Return the CPU seconds of the gold solution, 0 if it is not right, or None if they are not needed.
+
+        Here it is right if it passed at least one test and no test timed out.
+        """
         first = limits.first_cpu_seconds
         referenced = all(kind_of(test).has_reference for test in tests)
         if not problem.gold or not tests or referenced or first >= limits.cpu_seconds:
@@ -133,7 +165,10 @@ class Problems:
 
 
 def replace_limits(limits: Limits, chosen: Mapping[str, Any]) -> Limits:
-    """Return `limits` with the values in `chosen`. Raises UserError for a value out of range."""
+    """Return `limits` with the values in `chosen`.
+
+    Raises UserError for a value out of range, and for None if the limit is not in NULLABLE.
+    """
     wrong = [name for name, value in chosen.items() if value is None and name not in NULLABLE]
     if wrong:
         raise UserError(*(f"limits: {name} must be a number" for name in wrong))
@@ -147,9 +182,26 @@ NULLABLE = ("wall_seconds", "load_cpu_seconds", "timeout_factor")
 def _read(item: JudgeItem, limits: Limits) -> tuple[Problem, bytes]:
     """Return the problem of a request with the tests to run, and the digest of its task. Raises UserError."""
     row = item.problem if item.tests is None else {**item.problem, "tests": item.tests}
+    tests = row.get("tests")
+    if isinstance(tests, list) and len(tests) > MAX_TESTS:
+        raise UserError(f"problem: at most {MAX_TESTS:,} tests are allowed, not {len(tests):,}")
+    if (size := _code_size(row)) > MAX_CODE:
+        raise UserError(f"problem: at most {MAX_CODE:,} characters of Python are allowed, not {size:,}")
     if not item.exact and (missing := FORMAT.missing(row)):
         raise UserError(f"problem: lacks {', '.join(missing)}")
     problem = exact_problem(row) if item.exact else FORMAT.read(row, "problem")
     if not problem.tests:
         raise UserError("problem: there are no tests to run")
     return problem, task_digest(problem, problem.tests, limits)
+
+
+def _code_size(row: Mapping[str, Any]) -> int:
+    """Return the number of characters in the fields of a row that are read as Python."""
+    tests = row.get("tests")
+    parts = [row.get(name) for name in ("prompt", "gold", "helpers", "preamble")]
+    for test in tests if isinstance(tests, list) else [tests]:
+        if not isinstance(test, dict):
+            parts.append(test)
+        elif (kind := KINDS.get(str(test.get("kind")))) is not None and kind.python:
+            parts.append(test.get("source"))
+    return sum(len(part) for part in parts if isinstance(part, str))

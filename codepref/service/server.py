@@ -7,8 +7,11 @@ import contextlib
 import resource
 import signal
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from codepref.errors import MachineError
 from codepref.execution.limits import Limits
@@ -18,13 +21,96 @@ from codepref.service.app import Service, started
 from codepref.service.settings import ServiceSettings
 
 SPARE_DESCRIPTORS = 200
-"""The descriptors that are left for workers, files and the log when all connections are open."""
+"""The descriptors that are left for files and the log when all connections are open. Each worker gets 10 more."""
 
 MAX_CONNECTIONS = 20_000
 """The largest number of open connections, where the limit of open files allows it."""
 
 END_SECONDS = 5
 """The seconds in which open connections get their last answer after a signal."""
+
+
+HEADER_SECONDS = 30.0
+"""The seconds in which a request on a new connection must begin, and in which its headers must arrive."""
+
+
+ANSWER_SECONDS = 60.0
+"""The seconds in which a client must read what is ready for it."""
+
+
+MAX_UNREAD = 1 << 28
+"""The largest size of all answers together that clients have not read, in bytes (256 MiB)."""
+
+
+class PatientProtocol(H11Protocol):
+    """A connection that ends if the headers of a request do not arrive in time, or if the client does not read.
+
+    uvicorn itself waits for ever. So clients that do nothing could take all connections, and keep answers in memory.
+
+    unread: the connections whose client does not read fast enough, the first one first.
+    """
+
+    unread: ClassVar[dict[PatientProtocol, None]] = {}
+
+    _deadline: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the time of the first request."""
+        super().connection_made(transport)
+        self._start()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the times."""
+        self._stop()
+        self._stop_reading()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Stop the time when the headers are complete. Start it when a later request begins."""
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._stop()
+        elif self._deadline is None:
+            self._start()
+
+    def pause_writing(self) -> None:
+        """Start the time in which the client must read. If all unread answers are too large, drop the oldest ones."""
+        super().pause_writing()
+        self._stop_reading()
+        self._reading = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+        self.unread[self] = None
+        size = sum(one.transport.get_write_buffer_size() for one in self.unread)
+        for one in list(self.unread):
+            if size <= MAX_UNREAD:
+                break
+            size -= one.transport.get_write_buffer_size()
+            del self.unread[one]
+            one.transport.abort()
+
+    def resume_writing(self) -> None:
+        """Stop this time."""
+        self._stop_reading()
+        super().resume_writing()
+
+    def _stop_reading(self) -> None:
+        self.unread.pop(self, None)
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _start(self) -> None:
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self._close)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _close(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -36,7 +122,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle signals inside the block."""
+        """Call `end` at SIGTERM and SIGINT inside the block, if this is the main thread."""
         loop, signals = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
         with contextlib.suppress(ValueError, RuntimeError):  # only the main thread can set signal handlers
             for one in signals:
@@ -48,13 +134,13 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(one)
 
     def end(self) -> None:
-        """End all work, and then the server."""
+        """End all work, and then the server. At a second call, end the server at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
         self._service.pool.stop()
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        """Begin to listen, and say where."""
+        """Begin to listen, and call `notify` with the address."""
         await super().startup(sockets)  # type: ignore[arg-type]
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
@@ -65,7 +151,8 @@ class Server(uvicorn.Server):
 def serve_requests(settings: ServiceSettings, notify: Callable[[str], None]) -> None:
     """Answer requests until SIGTERM or SIGINT. notify: called with the address when the server listens.
 
-    Raises MachineError if this machine cannot run programs, or if the address cannot be used.
+    Raises MachineError if this machine lacks what the sandbox needs, or if the address cannot be used. Raises UserError
+    for `jobs` below 1, and Unavailable if the engine fails while it starts.
     """
     if not settings.unconfined:
         check_machine()
@@ -87,7 +174,7 @@ async def _serve(settings: ServiceSettings, connections: int, notify: Callable[[
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            http="h11",
+            http=PatientProtocol,
             ws="none",
             backlog=4096,
             limit_concurrency=connections,
@@ -99,12 +186,12 @@ async def _serve(settings: ServiceSettings, connections: int, notify: Callable[[
             await server.serve()
         except SystemExit:  # uvicorn has logged the reason
             raise MachineError(
-                f"the address {settings.host}:{settings.port} cannot be used; take another --host or --port"
+                f"the address {settings.host}:{settings.port} cannot be used. Take another host or port"
             ) from None
 
 
 def _connections(jobs: int) -> int:
-    """Return how many connections may be open. Raise the soft limit of open files as far as they need it."""
+    """Return how many connections may be open. Raise the soft limit of open files if they need it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     spare = SPARE_DESCRIPTORS + 10 * jobs
     wanted = MAX_CONNECTIONS + spare

@@ -142,6 +142,17 @@ def test_the_files_used_longest_ago_are_deleted_first(tmp_path):
     assert not (tmp_path / "large").exists()
 
 
+def test_the_number_of_small_files_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(expected_cache, "MAX_FILES", 10)
+    cache = ExpectedCache(tmp_path, max_bytes=1 << 20)
+    for at in range(30):
+        cache.write(f"{at:02}", b"x")
+        os.utime(tmp_path / f"{at:02}", (at, at))
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert len(left) <= 11
+    assert left[-1] == "29"
+
+
 @pytest.mark.parametrize("blocked", ["file", "below a file"])
 def test_a_folder_that_cannot_be_created_changes_no_verdict(tmp_path, blocked):
     (tmp_path / "file").write_text("")

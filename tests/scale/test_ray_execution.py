@@ -1,4 +1,4 @@
-"""Execution on a real Ray cluster gives the verdicts of this machine, whatever nodes do."""
+"""Execution on a real Ray cluster gives the verdicts of this machine, even if nodes are lost or left out."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def verdicts(out: Path) -> tuple[list[Any], list[Any], dict[str, Any]]:
 
 
 class Disturbance:
-    """A progress callback that calls each action once, when so many solutions are finished."""
+    """A progress callback. It calls each action once, as soon as the number of solutions beside it is finished."""
 
     def __init__(self, *actions: tuple[int, Callable[[], object]]) -> None:
         self.pending = list(actions)
@@ -121,7 +121,7 @@ UNFIT = {
     "the package codepref is missing there (not here)": ("codepref", "raise ImportError('not here')\n"),
     "this kernel offers no Landlock": ("sandlock", "def landlock_abi_version():\n    return 0\n"),
 }
-"""Packages of a node by the reason why the node is left out: their name and their text."""
+"""The reason why a node is left out -> the name and the text of the package on the node that is the cause."""
 
 
 def test_nodes_that_cannot_do_the_work_are_left_out_and_named(cluster: Any, add_node: Any, tmp_path: Path):

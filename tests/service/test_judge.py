@@ -76,8 +76,8 @@ def test_a_request_may_set_limits_up_to_those_of_the_server(server: Running) -> 
         ({"solutions": []}, "at least 1 item"),
         ({"solutions": "def f(): pass"}, "solutions"),
         ({"limits": {"cpu_seconds": -1}}, "cpu_seconds must be a positive finite number"),
-        ({"limits": {"seconds": 1}}, "limits.seconds: Extra inputs are not permitted"),
-        ({"file": "/etc/passwd"}, "file: Extra inputs are not permitted"),
+        ({"limits": {"seconds": 1}}, "limits: there is no field 'seconds'"),
+        ({"file": "/etc/passwd"}, "there is no field 'file'"),
         ({"exact": True}, "problem: style must be one of complete, instruct, program"),
     ],
 )

@@ -138,11 +138,13 @@ class Kind:
         always_shared: whether each test runs in one process with the solution.
         whole_program: whether the solution is a program that each test runs in a new process.
         records_answers: whether the test runner records the digest of the answers that `run` received.
+        reports_output: whether the engine gets what the program printed.
     """
 
     always_shared = False
     whole_program = False
     records_answers = True
+    reports_output = False
 
     def inputs_plan(self, source: Any) -> InputsPlan | None:
         """Return the fields of a test with a reference solution, or None if tests of this kind have no reference."""

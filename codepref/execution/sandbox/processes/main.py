@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> None:
                     return
                 for position, source in sources:
                     result = supervisor.verdict(source)
-                    if printed := supervisor.page.take_printed():
+                    if printed := supervisor.printed():
                         report("printed", position, printed)
                     report("verdict", position, *result)
             except (ZygoteLost, OSError) as error:

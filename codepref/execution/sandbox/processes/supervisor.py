@@ -85,7 +85,7 @@ class Supervisor:
         self._shared: set[int] = set()
         self._loaded: set[str] = set()
         self._loaded_by_runners: set[str] = set()
-        self._no_packages = False
+        self._no_packages = self._reports_output = False
 
     def _serve_runners(self, control: _socket.socket) -> None:
         runner_zygote.serve(control, self.page, self.hardening)
@@ -178,6 +178,7 @@ class Supervisor:
         self._end_runners()
         self.plan = Plan.decode(data)
         self._shared = {at for at, (kind, _) in enumerate(self.plan.tests) if KINDS[kind].always_shared}
+        self._reports_output = all(KINDS[kind].reports_output for kind, _ in self.plan.tests)
         self.reference_seconds = 0.0
         if len(self.plan.tests) > status_page.MAX_TESTS:
             raise zygote.ZygoteLost(
@@ -292,6 +293,13 @@ class Supervisor:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+    def printed(self) -> bytes:
+        """Return what the program of the last verdict printed, if the tests of the task report this, or b"".
+
+        A test of another kind can write into this part of the page too.
+        """
+        return self.page.take_printed() if self._reports_output else b""
 
     def verdict(self, source: str) -> tuple[str, bool, float, str, bytes]:
         """Run all tests of the task against one solution.

@@ -76,8 +76,9 @@ class StatusPage:
         self._use(tests)
 
     def reset(self) -> None:
-        """Make all codes undecided, and clear the phase, the digests and the detail."""
+        """Make all codes undecided, and clear the phase, the digests, the detail and what a program printed."""
         self._page[: self._end] = bytes(self._end)
+        _LENGTH.pack_into(self._page, PAGE_BYTES, 0)
 
     def enter(self, phase: int, current: int) -> None:
         """Record the phase and the index of the current test."""
