@@ -30,6 +30,7 @@ def measure_million(
                 "verdicts_per_second": rounded(run["verdicts"] / run["seconds"]),
                 "minutes": round(run["seconds"] / 60, 1),
                 "driver_peak_mb": run["driver_peak_mb"],
+                "driver_cpu_ms_per_solution": rounded(1000 * run["driver_cpu_seconds"] / run["solutions"]),
                 "largest_parts_mb": round(run["largest_parts_bytes"] / 1e6, 1),
                 "files_mb": round(sum(run["file_bytes"].values()) / 1e6, 1),
             }

@@ -101,8 +101,9 @@ def run_many(job: Job) -> dict[str, Any]:
     count: the number of solutions. per_problem: how many of them belong to one problem. tests: of each problem.
     executor, workers: as in `run_samples`. address: of the cluster, or "". out: the folder of the files.
 
-    The answer has the seconds of the whole execution, the largest size of the folder of an unfinished run in bytes, the
-    sizes of the finished files, the counts of codes and a hash of all codes in the order of the table.
+    The answer has the seconds of the whole execution, the CPU seconds of the driver without its workers, the largest
+    size of the folder of an unfinished run in bytes, the sizes of the finished files, the counts of codes, and a hash
+    of all codes in the order of the table.
     """
     from benchmarks.scale.synthetic import problems, solutions
     from codepref.config.scale import ScaleSection
@@ -122,15 +123,16 @@ def run_many(job: Job) -> dict[str, Any]:
             folder = (path.stat().st_size for path in (out / "parts").glob("*"))
             parts = max(parts, sum(folder))
 
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     rows = solutions(job["count"], job["per_problem"])
     summary = execute_into(known, rows, out=out, jobs=job["workers"], scale=scale, progress=watch)
-    seconds, digest = time.perf_counter() - begun, hashlib.sha256()
+    cpu, seconds, digest = time.process_time() - cpu, time.perf_counter() - begun, hashlib.sha256()
     for matrix in iter_verdicts(out):
         for verdict in matrix.verdicts:
             digest.update(f"{verdict.task_id} {verdict.solution_id} {verdict.codes}\n".encode())
     return {
         "seconds": seconds,
+        "driver_cpu_seconds": round(cpu, 2),
         "solutions": summary["samples"],
         "verdicts": summary["cells"],
         "codes": json.loads(json.dumps(summary["verdicts"])),
