@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
-from ray_processes import ROOT
+from ray_processes import MARK, ROOT
 
 STORE = 80 << 20
 """The size of a node's object store, in bytes. Ray's minimum is a little lower."""
@@ -21,8 +21,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    before = {name: os.environ.get(name) for name in ("RAY_USAGE_STATS_ENABLED", "PYTHONPATH")}
+    before = {name: os.environ.get(name) for name in ("RAY_USAGE_STATS_ENABLED", "PYTHONPATH", MARK)}
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ[MARK] = str(os.getpid())
     os.environ["PYTHONPATH"] = f"{ROOT}:{before['PYTHONPATH'] or ''}"
     started = Cluster(
         initialize_head=True,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 import psutil
 
 ROOT = Path(__file__).parents[2]
+MARK = "CODEPREF_TESTED_BY"
+"""The variable with which the processes of this test process's cluster are told from those of others."""
 
 
 def actor_processes() -> list[psutil.Process]:
-    """Return the processes of the actors of all nodes."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if "ray::HostActor" in " ".join(process.info["cmdline"] or [])
-    ]
+    """Return the processes of the actors of all nodes of this process's cluster."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if "ray::HostActor" in " ".join(process.info["cmdline"] or []):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.environ().get(MARK) == str(os.getpid()):
+                    found.append(process)
+    return found

@@ -26,7 +26,14 @@ def _services_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", HERE + ":" + ":".join(path for path in sys.path if path))
 
 
-def run(items: Iterable[Any], count: int = 2, log: Any = lambda text: None, **settings: Any) -> list[Any]:
+def run(
+    items: Iterable[Any],
+    count: int = 2,
+    log: Any = lambda text: None,
+    together: bool = False,
+    **settings: Any,
+) -> list[Any]:
+    """Return the results of the items. together: whether the work begins only when all processes are ready."""
     hosts = LocalHosts(
         ServiceSpec("services:Doubling", settings),
         count,
@@ -34,6 +41,8 @@ def run(items: Iterable[Any], count: int = 2, log: Any = lambda text: None, **se
         log=log,
     )
     try:
+        while len(hosts.ready()) < count and together:
+            hosts.wait(1.0)
         found = list(Dispatcher(hosts).run(Work(at, item) for at, item in enumerate(items)))
     finally:
         hosts.close()
@@ -50,9 +59,9 @@ def test_large_items_pass_in_both_directions():
 
 
 def test_processes_differ_and_each_gets_its_environment():
-    pids = run(["pid"] * 30, seconds=0.02)
+    pids = run(["pid"] * 30, seconds=0.02, together=True)
     assert len(set(pids)) == 2
-    assert set(run(["device"] * 30, seconds=0.02)) == {"0", "1"}
+    assert set(run(["device"] * 30, seconds=0.02, together=True)) == {"0", "1"}
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
 
 
