@@ -1,4 +1,4 @@
-"""Forms that the rule `agreement` could have, from the simplest to the earlier one with most constants.
+"""Forms that the rule `agreement` could have. The last one resembles its earlier form, which had the most constants.
 
 A form says how the groups of one problem are compared, and what the confidence grows with.
 """
@@ -75,7 +75,7 @@ FORMS = (
         lambda one: one.others**1.5 * one.tests**0.15 * one.variety,
     ),
 )
-"""The forms, the simplest first. The last one resembles the rule before this comparison."""
+"""The forms, the simplest first. The last one resembles the rule as it was before this comparison."""
 
 
 COLUMNS = 5

@@ -2,8 +2,9 @@
 
 Of the forms that are within one standard error of the best on the other sources, the simplest is chosen. The standard
 error is that of the difference to the best form, by a bootstrap over problems. The figures of the source that was left
-out then say what to expect on problems that had no say. CodeGen-16B's problems are halved at random, several times: one
-half counts as a source, and the other one is left out.
+out then say what to expect on problems that did not take part in the choice. CodeGen-16B's problems are halved at
+random, several times. One half counts as a source, and the other one is left out. When another source is left out, both
+halves count as sources.
 
 The list of forms was drawn up after earlier results on CodeGen-16B's problems and on the starter's were known. So the
 figures of a left-out source are still somewhat too good.
@@ -25,7 +26,7 @@ from codepref.evaluation.calibration import expected_calibration_error
 from codepref.pairing.rules.agreement import confidence_of
 
 ODDS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
-"""The values of the constant that are tried."""
+"""The values of the constant of the confidence that are tried; see `confidence_of`."""
 RESAMPLES = 200
 SPLITS = 10
 """The number of random halves."""
@@ -33,9 +34,11 @@ HALVED = "codegen16b"
 
 
 def left_out(sources: Sequence[Source]) -> dict[str, Any]:
-    """Return, for each source, what the other sources choose and how it does on this source.
+    """Return, for each source, what the other sources choose, and the figures of this choice on the source.
 
-    The first setting of each source is used, and for the halved source all of its settings.
+    The choice uses the first setting of each source. The figures are those of this setting, and for the halved source
+    those of all its settings. The result also holds the forms, their values on each source, and what all sources choose
+    together.
     """
     answers = {one.name: [form_answers(one, setting) for setting in one.settings] for one in sources}
     result: dict[str, Any] = {"forms": {form.name: form.constants for form in FORMS}}
@@ -58,7 +61,10 @@ def left_out(sources: Sequence[Source]) -> dict[str, Any]:
 
 
 def _halves(tables: Sequence[Answers], others: Sequence[Answers], source: Source) -> dict[str, Any]:
-    """Return the figures of the left-out halves, as means over SPLITS x 2 halves, and what was chosen how often."""
+    """Return the figures of the left-out halves, and how often each form and each constant was chosen.
+
+    The calibration errors are means over SPLITS x 2 halves. A precision is [mean, lowest, highest] over them.
+    """
     forms: Counter[str] = Counter()
     constants: Counter[str] = Counter()
     figures_of: dict[str, list[dict[str, Any]]] = {}
@@ -83,7 +89,7 @@ def _halves(tables: Sequence[Answers], others: Sequence[Answers], source: Source
 
 
 def _counted(counts: Counter[str]) -> str:
-    """Return what was chosen, with how often if not always the same was chosen."""
+    """Return the names of what was chosen. If there are several, each has the number of times it was chosen."""
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{name} ({count}x)" for name, count in counts.most_common())
@@ -102,7 +108,7 @@ def part(table: Answers, problems: npt.NDArray[np.intp]) -> Answers:
 
 
 def choose(tables: Sequence[Answers]) -> tuple[str, float]:
-    """Return the form that these sources choose, and the constant of its confidence. Each source counts the same."""
+    """Return the form that these tables choose, and the constant of its confidence. Each table counts the same."""
     form = chosen_form(tables)
     return form, min(ODDS, key=lambda odds: np.mean([calibration_error(table, form, odds) for table in tables]))
 
@@ -114,7 +120,7 @@ def value(table: Answers, form: str) -> float:
 
 
 def chosen_form(tables: Sequence[Answers]) -> str:
-    """Return the simplest form within one standard error of the best."""
+    """Return the simplest form within one standard error of the best form (see above)."""
     generator = np.random.default_rng(0)
     names = [form.name for form in FORMS]
     means = _means(tables)

@@ -49,8 +49,8 @@ class Measured:
 class Source:
     """The problems of one source, with what was measured on them.
 
-    name: the key in the results. problems: None stands for a problem that has no solution or no self-written test.
-    replace: whether solutions are drawn with replacement.
+    name: the key in the results. problems: the problems that have solutions. None stands for a problem without a
+    self-written test or without verdicts of true tests. replace: whether solutions are drawn with replacement.
     """
 
     name: str
@@ -74,7 +74,7 @@ def codegen(data: Path, out: Path) -> Source:
 
 
 def starter(out: Path) -> Source:
-    """Return the embedded starter's answers to problems of its split "train". The problems bring the true tests."""
+    """Return the embedded starter's answers to problems of its split "train". The problems hold the true tests."""
     problems = load_problems("starter:train", limit=STARTER_PROBLEMS)
     measured = _sampled(problems, "starter", out, {"solutions": 20, "tests": 15}, 160)
     return Source("starter", measured, ((10, 50, 10),))

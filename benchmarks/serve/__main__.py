@@ -1,9 +1,9 @@
 """Measures `codepref serve`.
 
 speed        Sends the samples of CodeGen-16B to the server, and compares the rate with that of the local engine.
-             Samples that run out of time are left out. The systems run in turn, and every verdict is compared.
+             Samples that run out of time are left out. The systems run in turn, and all verdict codes are compared.
 storm        Sends honest requests among clients that break off, send rubbish, attack and flood. Ends with status 1 if
-             a verdict is wrong or something is left behind.
+             an answer is wrong, or if the server is damaged or leaves something behind.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Load:
 
 
 def read_load(data: Path, problems: int | None, samples: int | None, limits: Limits, jobs: int, shuffled: bool) -> Load:
-    """Return the samples of CodeGen-16B that do not run out of time."""
+    """Return the samples of CodeGen-16B that do not run out of time when the local engine runs all of them once."""
     known = {problem.task_id: problem for problem in codepref.load_problems(str(data / SUITES["humaneval"][0]))}
     rows = read_samples(data, problems, samples)
     solutions = [Solution(row["task_id"], at, row["solution"]) for at, row in enumerate(rows)]
@@ -53,7 +53,10 @@ Codes = dict[tuple[str, str], str]
 
 
 def run_locally(load: Load) -> tuple[float, Codes]:
-    """Return the seconds that the local engine takes, and the codes of each solution."""
+    """Return the seconds that the local engine takes, and the codes of each solution.
+
+    The time does not include the start of the workers and the programs that do nothing.
+    """
     groups: dict[str, list[Solution]] = {}
     for solution in load.solutions:
         groups.setdefault(solution.task_id, []).append(solution)

@@ -1,8 +1,9 @@
 """Sends honest requests among clients that break off, send rubbish, attack and flood, and looks for damage.
 
 Every request is drawn from a seeded generator. An honest request has a known answer. Afterwards the server must be the
-same process, with no restart of its engine, no more processes, descriptors and memory than after the first requests,
-and nothing left in the folder for temporary files.
+same process, its engine must not have been started again, and nothing may be left in the folder for temporary files.
+The server may hold hardly more processes, descriptors and memory than after the first tenth of the requests; see
+`_damage`.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ ATTACKS = [
     "import sys\nsys.setrecursionlimit(10**9)\ndef g():\n    return g()\ng()",
     "import os\nfor n in range(3, 200):\n    try:\n        os.write(n, b'PPPP')\n    except OSError:\n        pass",
 ]
-"""Programs that try to do damage. Their answers are not compared, but they must be an answer."""
+"""Programs that try to do damage. None of them may be judged correct."""
 
 
 def honest(chance: random.Random) -> tuple[str, dict[str, Any], Any]:
@@ -71,7 +72,7 @@ def honest(chance: random.Random) -> tuple[str, dict[str, Any], Any]:
 
 
 def found(path: str, answer: Any) -> Any:
-    """Return what `honest` says of an answer."""
+    """Return the part of an answer that `honest` knows in advance."""
     if path == "/run_code":
         return answer["status"], (answer["run_result"] or {}).get("stdout")
     return [verdict["codes"] for verdict in answer["verdicts"]]
@@ -203,7 +204,7 @@ class Storm:
 
 
 def state(server: ServerProcess) -> dict[str, Any]:
-    """Return what a leak would change."""
+    """Return the figures of the server that a leak would change."""
     process = psutil.Process(server.process.pid)
     with urllib.request.urlopen(f"{server.url}/metrics") as answer:
         lines = answer.read().decode().splitlines()
@@ -218,7 +219,7 @@ def state(server: ServerProcess) -> dict[str, Any]:
 
 
 def settled(server: ServerProcess) -> dict[str, Any]:
-    """Return the state when nothing is outstanding any more."""
+    """Return the state of the server when it has no more work, or after about two minutes."""
     end = time.monotonic() + 120
     while state(server)["outstanding"] and time.monotonic() < end:
         time.sleep(0.2)
@@ -227,7 +228,7 @@ def settled(server: ServerProcess) -> dict[str, Any]:
 
 
 def measure_storm(requests: int, seed: int) -> dict[str, Any]:
-    """Send the requests, end the server, and return counts, times and what is damaged (`damage` is then not empty)."""
+    """Send the requests, end the server, and return counts and times. `damage` in the result lists what went wrong."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TMPDIR"] = folder
         try:

@@ -5,8 +5,8 @@ faults       Runs `codepref respond` and `codepref judge` undisturbed, and again
              answers with status 200), and a fifth of the judge's answers are broken. Compares the results of both runs
              byte by byte, and the ledgers with the server's own counts.
 throughput   Runs the same commands with a server that takes 200 ms a call and answers 64 calls at once.
-million      Runs `codepref sample` for a million answers, kills it when 90% of them have arrived, and continues it.
-             Measures memory, and the time until the continued command gets its first new answer.
+million      Runs `codepref sample`, by default for a million answers, kills it when the server has answered 90% of the
+             calls, and continues it. Measures memory, and the time until each command gets its first answer.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def _write_problems(path: Path, count: int) -> None:
 def _run(command: list[str], server: ScriptedServer, kill_at: int | None) -> dict[str, Any]:
     """Run the command to its end, or kill it when the server has answered `kill_at` calls.
 
-    Raises SystemExit if the command fails.
+    Raises SystemExit if a command that is not killed fails.
     """
     before, begun, first, cpu = server.counts()["answered"], time.monotonic(), None, 0.0
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -81,7 +81,7 @@ def _run(command: list[str], server: ScriptedServer, kill_at: int | None) -> dic
 
 
 def _check(path: Path, problems: int, n: int) -> dict[str, int]:
-    """Return the number of rows, and how many rows are missing or stand at the place of another row."""
+    """Return how many rows there are, how many are missing, and how many stand at the place of another row."""
     rows = misplaced = 0
     with path.open("rb") as stream:
         for place, line in enumerate(stream):

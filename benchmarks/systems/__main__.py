@@ -21,6 +21,8 @@ RUNNERS = {
     "evalplus-expected": "evalplus:compute_expected",
     "evalplus-reads": "evalplus:read_results",
     "evalplus-check": "evalplus_check:run",
+    "codepref-scale": "scale:run_samples",
+    "codepref-many": "scale:run_many",
     "fork": "floor:run_forks",
 }
 """System -> "module:function", with a module of this package. A module is imported only when its system runs."""

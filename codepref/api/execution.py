@@ -46,8 +46,8 @@ def execute(
     warning.
     out: a folder for the verdicts, their details, the tests, a summary and the problems' statements. A later
     call with the same folder and input continues an interrupted one.
-    vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and leaves a solution unjudged if
-    the other tests prove nothing about it. "keep" runs all tests. docs/reference/verdicts.md has the rule.
+    vacuous_tests: "leave-out" leaves out tests that programs pass although they do nothing, and leaves a solution
+    unjudged if the other tests prove nothing about it. "keep" runs all tests. docs/reference/verdicts.md has the rule.
     scale: where solutions run. None means this machine, and `codepref.config.scale.ScaleSection("ray", "auto")` the
     nodes of its Ray cluster. log: called with messages about nodes that are lost or left out.
 

@@ -47,7 +47,8 @@ def sample(
     is left out by default. base_url: the address of an OpenAI-compatible server of the model, or several addresses.
     `model` is then the server's name for the model. server: settings of the calls. Its `base_url` is used if `base_url`
     is empty. engine: the section [engine] of a recipe, for a server that codepref starts for the model and stops.
-    scale: the processes that answer, on this machine or on a Ray cluster; None: this process. Servers ignore it.
+    scale: the processes that answer, on this machine or on a Ray cluster. None means this process. It has no effect if
+    a server answers or `model` is an Engine.
     log: called with messages for the user. See `codepref.sampling.sample.sample` for the other arguments, the rows and
     the errors.
     """

@@ -31,16 +31,18 @@ def serve(
     host, port: the address; port 0 takes a free port. By default only programs on this machine reach it.
     token: what clients must send as a bearer token. None: the environment variable CODEPREF_TOKEN, or no token.
     jobs: the number of workers. None means one for each core.
-    queue: the largest number of solutions that wait or run at one time. Beyond it, a request gets the status 429.
+    queue: the largest number of solutions that wait or run at one time. A request for which there is no room now gets
+        the status 429. A request that has more solutions than this gets the status 422.
     limits, vacuous_tests: the values of requests that name none.
-    max_cpu_seconds, max_memory_mb: the highest limits that a request may name.
+    max_cpu_seconds, max_memory_mb: the highest limits of CPU time and memory that a request may name.
     request_seconds: the time in which a request must be answered.
     body_mb: the largest body of a request, in MiB.
     unconfined: run untrusted programs without Landlock.
     notify: called with the address when the server listens.
 
-    Raises UserError for values out of range. Raises MachineError if this machine cannot run programs, if the address
-    cannot be used, or if the packages of the extra `serve` are missing.
+    Raises UserError for values out of range. Raises MachineError if this machine lacks what the sandbox needs, if the
+    address cannot be used, or if the packages of the extra `serve` are missing. Raises another CodeprefError if the
+    engine fails while it starts.
     """
     from codepref.service.settings import TOKEN_VARIABLE, ServiceSettings
 
@@ -62,6 +64,7 @@ def serve(
         from codepref.service.server import serve_requests
     except ImportError as error:
         raise MachineError(
-            f"the server needs packages that are not installed ({error.name}): pip install 'codepref[serve]'"
+            f"the server needs a package that is not installed ({error.name}). Install it with "
+            "pip install 'codepref[serve]'"
         ) from None
     serve_requests(settings, notify)

@@ -138,7 +138,7 @@ def add_limits(parser: Parser, *, timeout_factor: int) -> None:
         "--vacuous-tests",
         choices=("leave-out", "keep"),
         default="leave-out",
-        help="what to do with tests that programs pass which do nothing (default %(default)s)",
+        help="what to do with tests that a program passes although it does nothing (default %(default)s)",
     )
     add_sandbox(parser)
 
@@ -171,8 +171,8 @@ def add_scale(parser: Parser, *, replicas: bool = False) -> None:
             "--replicas",
             type=int,
             default=0,
-            help="processes that hold the model, with --executor ray on each node (default: one process, and with ray "
-            "one per GPU, or one per node without GPUs)",
+            help="processes that hold the model; with --executor ray, the number on each node (default: one process, "
+            "and with ray one per GPU, or one per node if no node has a GPU)",
         )
 
 

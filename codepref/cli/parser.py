@@ -48,7 +48,7 @@ COMMANDS: tuple[tuple[str, str, Callable[[Parser], None]], ...] = (
     ("evaluate", "compute pass@k of a model, of solutions or of verdicts", evaluation.add_evaluate),
     ("compare", "compute the paired difference of two score files", evaluation.add_compare),
     ("push", "upload a run's model and pairs to the hub", runs.add_push),
-    ("doctor", "show which confinement this machine offers", execution.add_doctor),
+    ("doctor", "show which confinement this machine or each node of a Ray cluster offers", execution.add_doctor),
 )
 """Rows of (name, help, function). The function adds the options and sets `command`, the function to run."""
 

@@ -55,7 +55,10 @@ def serve(options: Namespace) -> None:
     from codepref.service.settings import is_local
 
     if not is_local(options.host):
-        log(f"codepref: other machines can reach {options.host}. Set a token, unless you trust all of them")
+        log(
+            f"codepref: other machines may be able to reach {options.host}. Without a token, their users can run "
+            "programs here"
+        )
 
     def notify(address: str) -> None:
         log(f"codepref: serving at {address}; {address}/docs describes the requests; Ctrl-C ends the server")

@@ -56,8 +56,8 @@ def has_version(address: str) -> bool:
 def hidden_login(address: str) -> str:
     """Return an address without the login and without the query, which can hold keys.
 
-    People write passwords without escapes. So the login ends at the last `@` before the path. It ends at the last `@`
-    of all if what follows the first colon is no port, since the password then holds a slash or the like.
+    People write passwords without escapes. So the login ends at the last `@` before the path. If the text after the
+    first colon is not a port, the login ends at the last `@` of the whole address, since the password can hold a slash.
 
     >>> hidden_login("http://me:p@ss/word@host:8000/v1")
     'http://host:8000/v1'

@@ -47,7 +47,7 @@ def load_members(path: Path) -> list[Member]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (IsADirectoryError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{path}: the file is not valid TOML ({error})") from None
+        raise UserError(f"{path}: cannot be read as a TOML file ({error})") from None
     return parse_members(document.get("pool", []), str(path))
 
 

@@ -81,7 +81,7 @@ class ExecutionSection:
     )
     jobs: int = bounded(0, low=0, doc="workers; 0 starts one per core")
     vacuous_tests: Literal["leave-out", "keep"] = bounded(
-        "leave-out", doc="`leave-out` leaves out tests that programs pass which do nothing; `keep` runs them"
+        "leave-out", doc="`leave-out` leaves out tests that programs pass although they do nothing; `keep` runs them"
     )
 
 
@@ -206,7 +206,9 @@ class Optimization:
     """How a training optimises. Supervised fine-tuning and preference training share these keys."""
 
     learning_rate: float = bounded(
-        0.0, low=0.0, doc="0: 5e-7 (supervised 1e-5, online 1e-6); with LoRA 5e-6 (2e-4, 2e-5)"
+        0.0,
+        low=0.0,
+        doc="0: the method's own, such as 5e-7 for DPO (supervised 1e-5, online 1e-6); with LoRA 5e-6 (2e-4, 2e-5)",
     )
     epochs: float = bounded(1.0, above=0.0, doc="passes over the examples")
     batch_size: int = bounded(16, low=1, doc="examples per step, with gradient accumulation")

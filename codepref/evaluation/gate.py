@@ -19,9 +19,10 @@ MARGIN_POINTS = 1.0
 class Decision:
     """The gate's decision.
 
-    reasons: one line for each deciding figure, or a single line if there are no deciding figures. The figures that
-    prevent the promotion come first. baseline: one line for each deciding figure, which says whether the aligned model
-    is better than the baseline. Empty if the run has no baseline.
+    reasons: one line for each deciding figure, or a line that there are no deciding figures. If the model had to be
+    better than the baseline and is not, the lines of `baseline` are among them. The figures that pass come last.
+    baseline: one line for each deciding figure, which says whether the aligned model is better than the baseline. It is
+    empty if the run has no baseline.
     """
 
     promoted: bool
@@ -38,7 +39,7 @@ def decide(
     baseline: Sequence[Mapping[str, Any]] = (),
     beat_baseline: bool = False,
 ) -> Decision:
-    """Decide whether the aligned model is promoted. It is promoted if every figure passes.
+    """Decide whether the aligned model is promoted. It is promoted if every figure passes (but see `beat_baseline`).
 
     A figure passes if the lower end of the 95% interval of its paired difference is above -`margin` points. This is a
     non-inferiority test with a nominal level of 2.5%. The reason of a figure that does not pass may give the number of
@@ -48,8 +49,8 @@ def decide(
     names of the figures that decide. The model is not promoted if one of these figures was not compared, or if
     `figures` is empty. margin: in percent points. require_better: if True, a figure passes if the lower end is above 0
     and the p-value is below 0.05. In this case `margin` is not used. baseline: the comparisons of the aligned model
-    with the baseline, in the same form. beat_baseline: if True, a figure only passes if the aligned model is also shown
-    to be better than the baseline. Otherwise the baseline does not change the decision.
+    with the baseline, in the same form. beat_baseline: if True, the aligned model must also be shown to be better than
+    the baseline in each of `figures`. Otherwise the baseline does not change the decision.
     """
     named = {str(row["name"]): row for row in comparisons}
     refused = [] if figures else ["the list of deciding figures is empty"]

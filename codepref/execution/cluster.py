@@ -24,10 +24,10 @@ Progress = Callable[[int], None]
 
 
 class ClusterEngine:
-    """Runs tasks like an `Engine`, on all nodes of a cluster that are fit. Use it as a context manager.
+    """Runs tasks on all nodes of a cluster that are fit. Use it as a context manager, or call `close`.
 
-    The verdicts are those that an `Engine` gives, since each task runs in one engine. Each node has its own cache of
-    expected outputs.
+    Each node runs an `Engine`, and a task runs in one of these engines, so its verdicts follow the same rules as on one
+    machine. Each engine uses the cache of expected outputs that it finds on its node.
 
     scale: the address of the cluster. jobs: the largest number of workers on a node; None means one for each core that
     Ray may use there. unconfined: run untrusted programs without Landlock. progress: called with the number of
@@ -82,8 +82,9 @@ class ClusterEngine:
     def run(self, tasks: Iterable[Task], *, limits: Limits | None = None) -> Iterator[VerdictMatrix]:
         """Run tasks. Yield one matrix for each task as soon as it is there, in any order.
 
-        A task whose node was lost runs again. A task that was lost too often gets the code I with the cause.
-        Raises MachineError if no node can do the work.
+        A task whose node was lost runs again. If a task was lost too often, its solutions get the code I, with the
+        cause. Solutions without code get the code E.
+        Raises UserError for a malformed task, and MachineError if no node can do the work.
         """
         chosen = limits or Limits()
         for work, result in self.dispatcher.run(_work(task, chosen) for task in tasks):
@@ -104,7 +105,7 @@ def _copies(task: Task) -> Iterable[int]:
 
 
 def _given_up(task: Task, given_up: GivenUp) -> list[ProgramResult]:
-    """Return the results of a task that was lost too often. A solution without code is wrong wherever it runs."""
+    """Return the results of a task that was lost too often. A solution without code gets the code E as in an engine."""
     cause = f"lost {given_up.tries} times: {given_up.cause}"
     codes = INFRASTRUCTURE * len(task.tests)
     return [

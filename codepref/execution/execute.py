@@ -13,7 +13,7 @@ from typing import Any
 
 from codepref.config.scale import ScaleSection
 from codepref.errors import UserError
-from codepref.execution.artifacts import SUMMARY, finished_summary, task_key, write_tables
+from codepref.execution.artifacts import DETAILS, SUMMARY, TESTS, VERDICTS, finished_summary, task_key, write_tables
 from codepref.execution.engine import Engine
 from codepref.execution.limits import Limits
 from codepref.execution.parts import Parts
@@ -23,9 +23,9 @@ from codepref.execution.summary import summarise
 from codepref.execution.tasks import Task, TaskRunner, task_digest
 from codepref.execution.vacuous import PROVEN, Screening, check_vacuous_tests, counted, screen
 from codepref.problems.left_out import left_out_of
-from codepref.problems.statements import write_statements
+from codepref.problems.statements import STATEMENTS, write_statements
 from codepref.records import Problem, Solution, Test, VacuousTests, Verdict, VerdictMatrix
-from codepref.storage.files import content_hash, write_json
+from codepref.storage.files import content_hash, remove_temporaries, write_json
 
 __all__ = ["execute", "execute_into", "iter_verdicts", "read_verdicts"]
 
@@ -56,13 +56,16 @@ def execute(
 
     tests: the tests by task id, or a list of tests. None means each problem's own tests.
     out: a folder for the files that `execute_into` writes. The matrices are then read from this folder.
-    jobs: the largest number of worker processes, with a cluster on each node. None means one for each core.
+    jobs: the largest number of worker processes. With a cluster, this is the number on each node. None means one for
+        each core.
     unconfined: run untrusted programs without Landlock.
     progress(done, total): called with numbers of solutions.
-    vacuous_tests: "leave-out" leaves out tests that programs pass which do nothing, and tests that use nothing of a
-        solution. If such a program passes all other tests of a problem, a solution that passes them too is unjudged
-        (code S). If no test of a problem is left, all its solutions are unjudged. "keep" runs all tests as they are.
-    scale: None, or where solutions run. log: called with messages about the nodes of a cluster.
+    vacuous_tests: "leave-out" leaves out tests that programs pass although they do nothing, and tests that use nothing
+        of a solution. If such a program passes all other tests of a problem, a solution that passes them too is
+        unjudged (code S). If no test of a problem is left, all its solutions are unjudged. "keep" runs all tests as
+        they are.
+    scale: where solutions run. None means on this machine.
+    log: called with messages about the nodes of a cluster.
 
     Returns one matrix for each problem that has solutions, in the order of the problems.
     A matrix has no column for a test that was left out, unless all tests of the problem were left out.
@@ -119,6 +122,8 @@ def execute_into(
     """
     folder, work = Path(out), _Work(problems, tests, limits or Limits(), unconfined, vacuous_tests)
     with Parts(folder) as parts, Spool(parts.scratch, [problem.task_id for problem in problems]) as spool:
+        for name in (VERDICTS, TESTS, DETAILS, SUMMARY, STATEMENTS):
+            remove_temporaries(folder / name)
         work.fill(spool, solutions)
         keys = {problem.task_id: work.key(problem) for problem in problems if problem.task_id in spool.counts}
         whole = spool.key(keys)

@@ -66,8 +66,9 @@ class JoinedJob:
     def give_back(self, cause: str, *, unprepared: bool) -> int:
         """After the loss of the worker, let the solutions without a result wait again.
 
-        The first of them counts as the cause of the loss. If the task could not be prepared, all tasks count as the
-        cause.
+        The first of them counts as the cause of the loss. If the worker could not prepare the task, the first solution
+        of each request counts. Give up solutions that were the cause too often. Return the number of solutions that got
+        their verdict.
         """
         settled, first = 0, True
         for number, job in self._jobs.items():

@@ -43,8 +43,8 @@ def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[Verd
     folder = Path(folder)
     if folder.is_file():
         raise UserError(
-            f"{folder} is a file, and verdicts are a folder that `codepref execute` wrote. Give a file of scored "
-            "answers as --pairs"
+            f"{folder} is a file, and verdicts are a folder that `codepref execute` wrote. `codepref train` and "
+            "`codepref export` read a file of scored answers as --pairs"
         )
     if not (folder / SUMMARY).exists() or not (folder / VERDICTS).exists():
         state = "its execution was not finished" if (folder / PARTS).exists() else f"it lacks {SUMMARY} or {VERDICTS}"

@@ -1,4 +1,4 @@
-"""The engine as a service of a host (see `codepref.scale`). A host holds one engine, which many calls feed."""
+"""The engine as a service of a host (see `codepref.scale`). One engine on each host runs the work of all calls."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from codepref.execution.tasks import Task
 from codepref.records import Isolation, Problem, Solution, Test, Verdict, VerdictMatrix
 
 ProgramResult = tuple[str, Isolation, float, str, bytes]
-"""The verdict of one solution, without its texts, which the driver has: codes, isolation, CPU milliseconds, detail and
-digests of the answers."""
+"""The verdict of one solution: codes, isolation, CPU milliseconds, detail and digests of the answers.
+
+The ids and the text of the solution are missing, since the driver has them.
+"""
 
 SERVICE = "codepref.execution.service:ExecutionService"
 """The name of the service for a `ServiceSpec`."""
@@ -31,7 +33,8 @@ class ExecutionService:
 
     jobs: the largest number of worker processes; None means one for each core. unconfined: run untrusted programs
     without Landlock.
-    Raises MachineError if this machine cannot confine a program, or if an honest program does not pass its test.
+    Raises MachineError if this machine cannot confine a program, if its resource limits are too low, or if an honest
+    program does not pass its test. Raises UserError for jobs below 1.
     """
 
     def __init__(self, *, jobs: int | None = None, unconfined: bool = False) -> None:
@@ -50,7 +53,7 @@ class ExecutionService:
 
     @property
     def capacity(self) -> int:
-        """The number of worker processes."""
+        """The largest number of worker processes."""
         return self._engine.jobs
 
     @property
@@ -59,7 +62,11 @@ class ExecutionService:
         return threads_for(self.capacity)
 
     def handle(self, items: Sequence[tuple[Task, Limits]]) -> list[list[ProgramResult]]:
-        """Run tasks. Raises MachineError if this machine can run no program any more."""
+        """Run tasks, and return the results of each.
+
+        Raises UserError for a malformed task. If the engine has ended, raises the error that ended it, such as a
+        MachineError.
+        """
         finished = threading.Semaphore(0)
         works = [Work(task, limits, lambda work: finished.release()) for task, limits in items]
         with self._lock:
@@ -99,7 +106,7 @@ class ExecutionService:
 
 
 def threads_for(capacity: int) -> int:
-    """Return how many calls a service of this capacity takes at once. The dispatcher sends at most this many."""
+    """Return how many calls a service of this capacity takes at once. The dispatcher seldom sends more."""
     return 2 * capacity + 8
 
 

@@ -76,8 +76,8 @@ class TaskState:
         size: the size of `data` and `sources` together.
         printed: for each solution that ran in a test of kind "run", what the sandbox reported about it, as JSON.
 
-    gold_seconds: the CPU seconds of the gold solution, if they are known. Otherwise the gold solution runs, if its time
-        is needed.
+    gold_seconds: the CPU seconds of the gold solution, or 0 if the gold solution is known not to be right. With None,
+        the gold solution runs if its time is needed.
     """
 
     def __init__(self, task: Task, limits: Limits, jobs: int, *, gold_seconds: float | None = None) -> None:

@@ -42,11 +42,13 @@ Most solutions end sooner, and starting a worker takes a moment.
 class Work:
     """A task that a client wants to have run.
 
-    done: called once, in the thread of the engine, with this work. `matrix` or `error` is then set.
+    done: called once, in the thread of the engine, with this work, unless the work is cancelled or the engine ends
+        before. `matrix` or `error` is then set.
+    gold_seconds: as in `TaskState`.
 
     Attributes:
         printed: what a program printed in a test of kind "run", as JSON, by the text of the solution.
-        begun: whether a worker has started on the task.
+        begun: whether a job with solutions of the task has been made for a worker.
     """
 
     def __init__(
@@ -76,12 +78,15 @@ class StreamEngine(Engine):
         self._stopped = False
 
     def submit(self, work: Work) -> None:
-        """Have a task run. `work.done` is called when it has its verdicts."""
+        """Have a task run. `work.done` is called when the task has its verdicts, or if it is malformed."""
         self._inbox.append(work)
         self._wake_up()
 
     def cancel(self, work: Work) -> None:
-        """Do not begin what has not begun, and end what runs for long. `work.done` is not called."""
+        """Give no further solutions of this work to workers, and end those that still run after UNWANTED_SECONDS.
+
+        `work.done` is not called any more.
+        """
         work.cancelled = self._cancelled = True
         self._wake_up()
 
@@ -106,7 +111,7 @@ class StreamEngine(Engine):
             self._listen(1.0 if self._unwanted else None)
 
     def unfinished(self) -> list[Work]:
-        """Return the work that has no result, and forget it."""
+        """Forget the work that has no result. Return it, apart from work that was cancelled."""
         left = [*self._open.values(), *self._inbox]
         self._open.clear()
         self._inbox.clear()
@@ -133,7 +138,7 @@ class StreamEngine(Engine):
             self._review(state)
 
     def _review(self, state: TaskState) -> None:
-        """Report a state that has finished, and queue one with waiting solutions."""
+        """Report the state if it has finished. Otherwise queue it if it has waiting solutions."""
         work = self._open.get(state)
         if work is None:
             return
@@ -192,8 +197,8 @@ class StreamEngine(Engine):
     def _choose(self, idle: list[Worker]) -> tuple[Worker, bytes]:
         """Return a worker and the task that it works on next.
 
-        A worker that has prepared a waiting task continues with it for a while. Otherwise it takes the task that waits
-        for the longest time. Tasks that another worker has prepared come last.
+        A worker that has prepared a waiting task continues with it for a while (see MAX_STREAK). Otherwise it takes the
+        first task of the queue that no busy worker has prepared, or the first one if there is no such task.
         """
         for worker in idle:
             fresh = self._streaks.get(worker, 0) < MAX_STREAK or len(self._queues) == 1
@@ -204,7 +209,7 @@ class StreamEngine(Engine):
         return idle[0], data
 
     def _next_job(self, data: bytes) -> JoinedJob | None:
-        """Take solutions of one task out of its queue. Return None if nobody wants them any more."""
+        """Take solutions of one task out of its queue. Return None if all of its work has been cancelled."""
         queue = self._queues.pop(data)
         waiting = sum(state.waiting for state in queue)
         alone = len(self._queues) < self.jobs  # the other workers may then lack other tasks

@@ -101,11 +101,12 @@ def check_vacuous_tests(choice: str) -> None:
 
 
 class Pending(NamedTuple):
-    """A task whose programs run. own: the positions of the tests that they run against.
+    """The programs that must run before the screening of a task is known.
 
-    proven: whether the programs certainly fail another test, which they need not run against.
-    silent: for each position in own, whether the text of the test has no way to fail (see `cannot_fail`). task: the
-    programs as solutions, with these tests.
+    key: the key in the cache. own: the positions of the tests that the programs run against. independent: the positions
+    of the tests that use nothing of a solution. proven: whether the programs certainly fail another test, which they
+    need not run against. programs: words for the programs. silent: for each position in own, whether the text of the
+    test has no way to fail (see `cannot_fail`). task: the programs as solutions, with the tests in own.
     """
 
     key: str
@@ -123,7 +124,7 @@ def screen(
     """Return the screening of each task for which it differs from PROVEN, by task id.
 
     tasks: problems, their tests, and a digest of each task as `encode_task` encodes it. The results are kept in the
-    engine's cache. limits: those of the solutions. Raises what `Engine.run` raises.
+    engine's cache. limits: those of the solutions. Raises what `engine.run` raises.
     """
     limits = screening_limits(limits)
     screenings: dict[str, Screening] = {}
@@ -155,7 +156,7 @@ def screening_limits(limits: Limits) -> Limits:
 def begin_screening(
     problem: Problem, tests: Sequence[Test], digest: bytes, cache: ExpectedCache, limits: Limits
 ) -> Screening | Pending:
-    """Return the screening of a task if it is known without running a program. Otherwise return what has to run.
+    """Return the screening of a task if it is known without running a program. Otherwise return what must run.
 
     digest, cache: as for `screen`. limits: `screening_limits`.
     """
@@ -180,7 +181,10 @@ def begin_screening(
 
 
 def finish_screening(pending: Pending, matrix: VerdictMatrix, cache: ExpectedCache) -> Screening:
-    """Return the screening that the verdicts of the programs show, and keep it in the cache."""
+    """Return the screening that the verdicts of the programs show.
+
+    Keep it in the cache, unless a program got the code I.
+    """
     codes = [verdict.codes for verdict in matrix.verdicts]
     screening = _screening(pending, codes)
     if INFRASTRUCTURE not in "".join(codes):

@@ -10,7 +10,7 @@ from codepref.problems.calls import CLASS
 from codepref.records import Problem, Test
 
 _MEANING = frozenset({"order", "tolerance", "arguments_as", "result_as"})
-"""Keys of a test that change what it accepts or passes, and that no published form holds."""
+"""Keys of a test that change which results it accepts or which arguments it uses. No published form holds them."""
 
 
 def ground_truth(problem: Problem) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The report's first figures, and its section on the scores of the base and the aligned model. Pure."""
+"""The report's first figures, and its sections on the scores of the models and on the baseline. Pure."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def headline(summary: Row) -> Headline:
 
 
 def baseline_lines(summary: Row) -> list[str]:
-    """Return a line for each deciding figure that says whether the aligned model beats SFT on the chosen answers.
+    """Return a line for each deciding figure on whether the aligned model is better than SFT on the chosen answers.
 
     Return [] for a run without this baseline.
     """

@@ -25,8 +25,8 @@ def baseline_message(recipe: Recipe) -> str:
     if not recipe.baseline.sft_on_chosen or has_baseline(recipe):
         return ""
     return (
-        f"baseline.sft_on_chosen has no effect: training.method = {recipe.training.method!r} makes no pairs, so there "
-        "are no chosen answers to train the baseline on"
+        f"baseline.sft_on_chosen has no effect: a run with training.method = {recipe.training.method!r} makes no "
+        "pairs, so there are no chosen answers to train the baseline on"
     )
 
 

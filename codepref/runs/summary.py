@@ -100,9 +100,10 @@ def write_summary(run: RunDirectory, stage_names: Sequence[str]) -> dict[str, An
 def _compared(
     run: RunDirectory, base: str, aligned: str, *, rubric: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows of Comparison of two evaluated models, and those of the rubric's ratings by preference.
+    """Return the comparisons of two evaluated models, and the comparisons of the rubric's ratings by preference.
 
-    base, aligned: the labels of the models. rubric: whether the rubric rated their answers.
+    Each row holds the fields of `Comparison`. base, aligned: the labels of the models. rubric: whether the rubric rated
+    their answers.
     """
     folders = [run.path / "evaluation" / label for label in (base, aligned)]
     rows = [asdict(item) for item in compare(*folders, seed=run.recipe.seed)]
@@ -115,8 +116,8 @@ def _compared(
 def _baseline(run: RunDirectory, result: Result, *, rubric: bool) -> dict[str, Any]:
     """Return the facts of the baseline's training, and its paired comparisons.
 
-    `comparison` compares the aligned model with the baseline: `base` is the baseline's value. `over_base` compares the
-    baseline with the base model: `aligned` is the baseline's value.
+    `comparison` compares the aligned model with the baseline. The field `base` of its rows is the baseline's value.
+    `over_base` compares the baseline with the base model. The field `aligned` of its rows is the baseline's value.
     """
     kept = ("steps", "kept_step", "stopped", "pairs", "dropped", "warnings")
     return {key: result[key] for key in kept if key in result} | {

@@ -38,7 +38,8 @@ class Work:
 
     Attributes:
         run, recipe: the run directory and the recipe.
-        train, heldout, validation: the problems. If the recipe names instructions, `train` holds these as problems.
+        train, heldout, validation: the problems. If the recipe names instructions, `train` holds these as problems. If
+            it names ready pairs, `train` is empty.
         tasks: the instructions that the recipe names. Empty if it names none.
         progress_for: a function that returns a new progress line with the label that it is given.
         unconfined: whether model code runs without the sandbox.

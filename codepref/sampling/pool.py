@@ -127,7 +127,7 @@ def pool_requests(
 
 
 def fingerprints(members: Sequence[Member]) -> dict[str, str]:
-    """Return the fingerprints of the members on this machine by label. A server does not tell those of its models.
+    """Return the fingerprints of the models of this machine, by the member's label. Members on servers have none.
 
     Raises what `model_fingerprint` raises.
     """
@@ -267,8 +267,8 @@ def _answer_locally(
 def _next_answer(answers: Iterator[tuple[int, Answer]], requests: Sequence[Request]) -> tuple[int, Answer] | None:
     """Return the next answer, or None after the last one.
 
-    An engine's message about a prompt names it by the key of its request. The raised UserError has the beginning of
-    the prompt instead.
+    If the engine raises UserError, its message names a prompt by the key of its request. The UserError that is raised
+    here has the beginning of the prompt in place of the key.
     """
     try:
         return next(answers, None)

@@ -66,8 +66,8 @@ def sample(
     Engine. template: the user message, or None for codepref's own. batch_size: the largest number of answers that an
     engine in this process computes at once. out: a file of JSON lines for the rows; see `sample_to_file`. progress:
     called with the number of finished answers and the number of all answers. A ProgressLine also shows the tokens a
-    second, if the engine counts them. scale: None, or the processes that answer, if `model` is a name. log: called with
-    messages about nodes.
+    second, if the engine counts them. scale: the processes that answer, if `model` is a name. None means this process.
+    log: called with messages about processes and nodes.
     Returns rows {"task_id", "sample", "completion", "finished"}, ordered by problem and sample. Rows of solutions also
     have "solution", the program in the completion ("" if there is none). Rows of models that think also have
     "reasoning", if the engine knows the thoughts apart from the answer. Answers that a server refuses to give are left
@@ -204,7 +204,10 @@ def open_replicas(
     device: str,
     log: Callable[[str], None] = lambda text: None,
 ) -> Engine:
-    """Return the engine for a model, in several processes if `scale` asks for them. An engine is returned as it is."""
+    """Return the engine for a model, which computes in other processes if `scale` asks for that.
+
+    model: a name, as for `sample`, or an engine, which is used as it is. Raises what `open_engine` raises.
+    """
     if not isinstance(model, str):
         return as_engine(model)
     if scale is not None and (scale.executor == "ray" or scale.replicas > 1):

@@ -38,9 +38,9 @@ _TOKENS = {"s", "eos", "bos", "pad", "unk", "eot", "eom", "eod", "endoftext", "i
 _NUMBERED = re.compile(r"(?:extra_id|special|reserved|tokens_unused)_?\d+\Z")
 """Names of tokens without a meaning of their own, with which some models end an answer, such as `<extra_id_1>`."""
 _UNUSED = re.compile(r"unused\d+\Z")
-"""Names of such tokens of openPangu, as in `[unused10]`. It thinks between `[unused16]` and `[unused17]`."""
-_BRACKETED_END = re.compile(r"[ \t]*\[(?P<name>[A-Z][A-Z_]*|unused\d+)\]\s*\Z")
-_ODD_END = re.compile(r"\s*(?:\[e~\[|<turn\|>)\s*\Z")
+"""Names of such tokens of openPangu, as in `[unused10]`. openPangu thinks between `[unused16]` and `[unused17]`."""
+_BRACKETED_END = re.compile(r"\[(?P<name>[A-Z][A-Z_]*|unused\d+)\]\Z")
+_ODD_ENDS = ("[e~[", "<turn|>")
 """End tokens whose brackets do not match."""
 _SPEAKER = re.compile(r"(?:assistant|model)\b[ \t]*\n?")
 _TURN = {"im_start", "start", "start_of_turn", "start_header_id", "start_of_role"}
@@ -68,7 +68,7 @@ def answer_text(raw: str) -> str:
     >>> answer_text("<think>Add them.</think>def add(a, b):\\n    return a + b<|im_end|>")
     'def add(a, b):\n    return a + b'
     """
-    text = _ODD_END.sub("", plain_lines(raw))
+    text = _without_odd_end(plain_lines(raw))
     if "\ufeff" in text:  # a mark inside a line may stand in a string
         text = "\n".join(line.lstrip("\ufeff") for line in text.split("\n"))
     tags = _tags(text)
@@ -91,11 +91,19 @@ def without_bracketed_end(completion: str, prompt: str) -> str:
 
     The token is kept if its name also stands elsewhere in the prompt or in the completion.
     """
-    found = _BRACKETED_END.search(completion)
+    found = _BRACKETED_END.search(completion.rstrip())
     if found is None or not (found["name"].lower() in _TOKENS or _UNUSED.match(found["name"])):
         return completion
-    rest = completion[: found.start()]
+    rest = completion[: found.start()].rstrip(" \t")
     return completion if re.search(rf"\b{found['name']}\b", prompt + rest) else rest
+
+
+def _without_odd_end(text: str) -> str:
+    bare = text.rstrip()
+    for token in _ODD_ENDS:
+        if bare.endswith(token):
+            return bare.removesuffix(token).rstrip()
+    return text
 
 
 def _outside_code(text: str, tags: list[_Tag], start: int) -> list[_Tag]:

@@ -17,21 +17,21 @@ from codepref.scale.records import Event, Finished, Host, HostLost, ServiceSpec
 from codepref.scale.versions import own_version
 
 REFRESH_SECONDS = 1.0
-"""How often the nodes of the cluster are looked up."""
+"""The shortest time between two look-ups of the cluster's nodes."""
 
 MAX_STARTS = 3
-"""How many actors in a row may end on a node before they are ready."""
+"""A node is left out after this many actors in a row have ended at one of its places before they were ready."""
 
 CLOSE_SECONDS = 10.0
-"""How long actors may take to end what they have started. They are killed afterwards."""
+"""How long actors that are ready may take to end what they have started. They are killed afterwards."""
 
 BUSY_SECONDS = 30.0
-"""After this time without the cores that an actor needs, the user is told."""
+"""After this time, the user gets a message about an actor that is not ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an actor runs: a node, and the number of the actor there. cpus, gpus: what it takes from Ray."""
+    """Where an actor runs: a node, and the number of the actor there. cpus, gpus: what the actor takes from Ray."""
 
     node: Node
     number: int
@@ -55,10 +55,10 @@ class RayHosts:
     spec: returns what the actor at a place runs. places: returns the places on nodes. threads: returns how many calls
         an actor at a place takes at once.
     wait_seconds: how long no host may be ready before `ready` raises MachineError.
-    log: called with messages for the user: nodes that join, are lost, or are left out.
+    log: called with messages for the user, such as that a node is lost or left out.
 
     Attributes:
-        left_out: why nodes are not used, by their name.
+        left_out: the reason why a node is not used, by the name of the node.
     """
 
     def __init__(
@@ -86,9 +86,10 @@ class RayHosts:
         self._was_ready = False
 
     def ready(self) -> Sequence[Host]:
-        """Return the actors that take work. Start actors on nodes that lack one.
+        """Return the actors that take work. Start actors at places that lack one.
 
-        Raises MachineError if no actor has been ready for `wait_seconds`, or if all nodes are unfit.
+        Raises MachineError if no actor has been ready for `wait_seconds`. Raises it at once if all nodes that offer
+        cores were left out before an actor was ready.
         """
         now = time.monotonic()
         if now - self._refreshed >= REFRESH_SECONDS:
@@ -149,7 +150,10 @@ class RayHosts:
         actor.calls[call] = batch
 
     def wait(self, seconds: float) -> Sequence[Event]:
-        """Wait for results and for actors that become ready, at most for this time."""
+        """Wait for results, lost actors and actors that become ready, at most for this time. Return what has happened.
+
+        Actors that become ready are not part of the result. Raises the error of an actor, unless it is a MachineError.
+        """
         if not self._events:
             self._collect(seconds)
         events, self._events = self._events, []
@@ -207,7 +211,7 @@ class RayHosts:
         elif blamed:
             self._failed_starts[key] = self._failed_starts.get(key, 0) + 1
             if self._failed_starts[key] >= MAX_STARTS and actor.place.node.id in self._alive:
-                self._leave_out(actor.place.node, cause)
+                self._leave_out(actor.place.node, cause.removeprefix(f"{actor.place.node.name}: "))
 
     def _kill(self, actor: _Actor) -> None:
         with contextlib.suppress(self._ray.exceptions.RayError, ValueError):  # it may have ended already
@@ -220,7 +224,7 @@ class RayHosts:
         return f"no node of the Ray cluster can do the work. {'; '.join(reasons)}"
 
     def close(self) -> None:
-        """End all actors, and what they have started."""
+        """End all actors. Actors that are ready first get CLOSE_SECONDS to end what they have started."""
         closing = []
         for actor in self._actors.values():
             if actor.host is not None:
@@ -233,13 +237,16 @@ class RayHosts:
 
 
 def _cause(error: BaseException) -> str:
-    """Return the first line of Ray's error, without the ids that differ from run to run."""
+    """Return the first line of Ray's error, cut at 300 characters, or its type if it has no text."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
 
 
 def one_per_node(jobs: int | None) -> Callable[[Sequence[Node]], list[Place]]:
-    """Return a function that gives one place on each node with a core. jobs: the cores that it takes; None: all."""
+    """Return a function that returns one place on each node with a core.
+
+    jobs: how many cores an actor takes, at most those of its node. None means all.
+    """
 
     def places(found: Sequence[Node]) -> list[Place]:
         return [Place(node, 0, min(jobs or node.cpus, node.cpus), 0) for node in found if node.cpus > 0]

@@ -48,7 +48,7 @@ def main() -> None:
                 message = _read(stream)
             except EOFError:
                 service.close()
-                os._exit(0)  # work that is under way has nobody who waits for it
+                os._exit(0)  # nobody waits for work that is under way
             threads.submit(handle, *message)
 
 

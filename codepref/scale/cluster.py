@@ -16,10 +16,16 @@ from typing import Any
 from codepref.errors import MachineError, UserError
 
 OBJECT_STORE_BYTES = 256 << 20
-"""The size of the object store of a Ray that codepref starts. Results under way take far less."""
+"""The size of the object store of a Ray that codepref starts."""
 
 CONNECT_SECONDS = 10.0
 """How long codepref waits for a cluster's address to accept a connection."""
+
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""How a client of HTTP/2 begins, which Ray speaks: the fixed text and an empty frame with settings (RFC 9113, 3.4)."""
+
+_SETTINGS = 4
+"""The type of a frame with settings. The first frame of a server has it. The type is the fourth byte of a frame."""
 
 _PORT = re.compile(r"(?P<host>.+):(?P<port>\d{1,5})")
 
@@ -38,10 +44,11 @@ class Node:
 def connected(address: str, *, cpus: int | None = None) -> Iterator[None]:
     """Connect to the cluster at `address` inside the block. In a process that is connected already, do nothing.
 
-    address: "auto" for the cluster of this machine, or HOST:PORT. "" means the address in the variable RAY_ADDRESS,
-    and without that a new Ray on this machine, which ends with the block. cpus: the cores of that new Ray.
-    Raises UserError for a malformed address, and MachineError if Ray is not installed, no cluster answers at the
-    address, or the cluster runs another version of Ray or Python.
+    address: "auto" for the cluster that Ray finds on this machine, or HOST:PORT, or "local" for a new Ray on this
+    machine, which ends with the block. "" means the address in the variable RAY_ADDRESS, and without that also a new
+    Ray on this machine. cpus: the cores of the new Ray where no address is named.
+    Raises UserError for a malformed address. Raises MachineError if Ray is not installed or cannot start, if no cluster
+    answers at the address, or if the cluster runs another version of Ray or Python.
     """
     ray = load_ray()
     if ray.is_initialized():
@@ -78,8 +85,9 @@ def _connect(ray: Any, address: str, cpus: int | None) -> None:
         ray.init(address=address or "local", **options)
     except ConnectionError as error:
         raise MachineError(
-            f"no Ray cluster can be reached at {address} ({_first_line(error)}). Start one with `ray start --head`, "
-            "name another --address, or leave it out to start Ray on this machine"
+            f"no Ray cluster can be reached at {address} ({_first_line(error)}). Start one with `ray start --head`, or "
+            "name another address. Without an address and without the variable RAY_ADDRESS, codepref starts Ray on "
+            "this machine"
         ) from None
     except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         where = f"the Ray cluster at {address} cannot be used" if address else "Ray cannot be started on this machine"
@@ -91,19 +99,35 @@ def _check_address(address: str) -> None:
         return
     if address.startswith("ray://"):
         raise UserError(
-            f"{address}: Ray's client addresses are not supported. Run codepref on a machine of the cluster, with "
-            "--address auto"
+            f"{address}: Ray's client addresses are not supported. Run codepref on a machine of the cluster, with the "
+            "address auto"
         )
     match = _PORT.fullmatch(address)
     if match is None:
         raise UserError(f"{address}: the address of a Ray cluster must be auto or HOST:PORT, such as 10.0.0.1:6379")
     try:
-        socket.create_connection((match["host"], int(match["port"])), timeout=CONNECT_SECONDS).close()
+        with socket.create_connection((match["host"], int(match["port"])), timeout=CONNECT_SECONDS) as channel:
+            cause = "" if _speaks_http2(channel) else "another program listens there"
     except (OSError, OverflowError) as error:
+        cause = str(error)
+    if cause:
         raise MachineError(
-            f"no Ray cluster answers at {address} ({error}). Start one with `ray start --head`, or name another "
-            "--address"
-        ) from None
+            f"no Ray cluster answers at {address} ({cause}). Start one with `ray start --head`, or name another address"
+        )
+
+
+def _speaks_http2(channel: socket.socket) -> bool:
+    """Return whether a server answers as Ray does. Ray itself would wait for minutes for an answer.
+
+    With encryption the answer cannot be read so simply, so then every server counts as Ray.
+    """
+    if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+        return True
+    channel.sendall(_GREETING)
+    head = b""
+    while len(head) < 4 and (part := channel.recv(4 - len(head))):
+        head += part
+    return len(head) == 4 and head[3] == _SETTINGS
 
 
 def nodes() -> list[Node]:
@@ -120,7 +144,10 @@ def nodes() -> list[Node]:
 
 @contextlib.contextmanager
 def _own_signal_handlers() -> Iterator[None]:
-    """Keep this process's handler of SIGTERM, which Ray replaces. So SIGTERM ends the work as it does without Ray."""
+    """Restore this process's handler of SIGTERM after the block, since Ray replaces it.
+
+    So SIGTERM ends the work as it does without Ray. Outside of the main thread, do nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -135,7 +162,7 @@ def _own_signal_handlers() -> Iterator[None]:
 def _quiet(ray: Any) -> Iterator[None]:
     """Keep Ray from printing the logs of a lost node on stdout, where a command's results go.
 
-    Ray has no setting for this. If a later version has no such function, nothing changes.
+    This replaces the function with which Ray prints them. If a version of Ray lacks this function, do nothing.
     """
     module = ray._private.worker
     printing = getattr(module, "print_to_stdstream", None)

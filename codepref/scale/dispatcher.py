@@ -1,4 +1,4 @@
-"""Hands work to hosts, takes back results as they come, and hands lost work out again. Pure."""
+"""Hands work to hosts, takes back results as they come, and hands lost work out again."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from codepref.errors import InfrastructureError, MachineError
 from codepref.scale.records import Finished, GivenUp, Host, HostLost, Hosts, Work
 
 MAX_TRIES = 3
-"""Work that is lost this many times while a host had it for the longest time gets a `GivenUp`."""
+"""The result of a piece of work is a `GivenUp` after it was blamed for this many losses (see `Dispatcher.run`)."""
 
 MAX_LOST_IN_A_ROW = 30
 """After this many lost hosts without a result between them, the dispatcher raises MachineError."""
 
 WEIGHT_AHEAD, SIZE_AHEAD = 128, 1 << 25
-"""A host gets no more work while it holds more than `capacity` items and 128 times its capacity of weight, or while the
-sizes of its items add up to the second number."""
+"""A host gets no more work while it holds more than `capacity` items whose weights add up to 128 times its capacity or
+more, or while the sizes of its items add up to the second number or more."""
 
 MAX_BATCH, QUICK_SECONDS, SLOW_SECONDS = 64, 0.1, 1.0
 """Items that are finished quickly go out in batches, since each call of a host takes time.
 
-A host's batch doubles after one that took less than 0.1 s from sending to result, and halves after one that took more
-than 1 s. A batch ends early when the weights of its items add up to 64.
+A host's batches double in length after one that took less than 0.1 s from sending to result, and halve after one that
+took more than 1 s. A batch ends early when the weights of its items add up to 64, or when its items are large.
 """
 
 POLL_SECONDS = 0.5
@@ -33,7 +33,7 @@ POLL_SECONDS = 0.5
 
 @dataclass(slots=True)
 class _Piece:
-    """Work, how often it was blamed for a loss, and the nodes where it was lost."""
+    """Work, how many losses it was blamed for, and the nodes where they happened."""
 
     work: Work
     losses: int = 0
@@ -66,7 +66,10 @@ class _Load:
         self.size += sign * sum(piece.work.size for piece in pieces)
 
     def has_room(self, capacity: int) -> bool:
-        """Return whether the host needs more work, so that it never waits for the driver."""
+        """Return whether the host gets more work.
+
+        A host holds more work than it can run at once, so that it seldom waits for the driver.
+        """
         if self.is_reserved or self.size >= SIZE_AHEAD:
             return False
         if self.items > capacity and self.weight >= WEIGHT_AHEAD * capacity:
@@ -76,7 +79,10 @@ class _Load:
 
 @dataclass(slots=True)
 class Tally:
-    """What the dispatcher has seen of each host: finished weight by the host's name, and lost hosts."""
+    """What the dispatcher has seen of its hosts.
+
+    weights: the weight of the finished work, by the name of the host. lost: how many hosts were lost.
+    """
 
     weights: dict[str, int] = field(default_factory=dict)
     lost: int = 0
@@ -104,11 +110,13 @@ class Dispatcher:
     def run(self, work: Iterable[Work]) -> Iterator[tuple[Work, Any]]:
         """Yield each piece of work with its result as soon as the result is there, in any order.
 
-        Work is taken from the iterator as hosts need it. Work of a lost host goes out again, to another node if there
-        is one. The piece that the host had for the longest time may be the cause of the loss, so from then on it runs
-        alone on a host. After MAX_TRIES losses its result is a `GivenUp`.
+        Work is taken from the iterator as hosts need it. Work of a lost host goes out again. The piece that the host
+        had for the longest time may be the cause of the loss, unless the host states another cause. This piece is
+        blamed: from then on it runs alone on a host, and on a node where it was not yet lost if there is one. After
+        MAX_TRIES losses its result is a `GivenUp`.
         If the generator is closed early, results of work that is out are dropped.
-        Raises MachineError if no host is ready for too long, or after MAX_LOST_IN_A_ROW losses without a result.
+        Raises MachineError after MAX_LOST_IN_A_ROW losses without a result. Raises InfrastructureError if a host
+        returns a wrong number of results. Raises what the methods of `hosts` raise.
         """
         source = iter(work)
         ended = False
@@ -131,7 +139,7 @@ class Dispatcher:
                 load.__init__()  # type: ignore[misc]
 
     def _send_out(self, ready: Sequence[Host], source: Iterator[Work], ended: bool) -> bool:
-        """Give work to the hosts that need some, the emptiest first. Return whether the source has ended."""
+        """Give work to the hosts that have room, the least loaded first. Return whether the source has ended."""
         for host in ready:
             self._loads.setdefault(host.number, _Load())
             self._names[host.number] = host
@@ -167,7 +175,7 @@ class Dispatcher:
         return pieces, ended
 
     def _send_suspects(self, ready: Sequence[Host]) -> None:
-        """Give each piece that may have ended a host to a host that has nothing else."""
+        """Send pieces that were blamed for a loss. Each waits for a host that has nothing else."""
         nodes = {host.node for host in ready}
         for host in ready:
             if self._loads[host.number].items:
@@ -179,7 +187,10 @@ class Dispatcher:
                 self._loads[host.number].is_reserved = True
 
     def _spared(self, ready: Sequence[Host]) -> Host | None:
-        """Return the host that gets nothing now, so that it is soon free for a suspect, or None."""
+        """Return the host that gets nothing else now, so that it is soon free for a blamed piece.
+
+        Return None if no blamed piece waits or no host is ready.
+        """
         if not self._suspects:
             return None
         nodes = self._suspects[0].nodes

@@ -1,4 +1,4 @@
-"""Reports what each node of a Ray cluster can confine."""
+"""Reports for each node of a Ray cluster whether solutions can run there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from codepref.scale.cluster import Node, connected, load_ray, nodes
 from codepref.scale.versions import own_version
 
 NODE_SECONDS = 120.0
-"""How long a node may take for its report."""
+"""How long the nodes may take for their reports, which they make at the same time."""
 
 
 def examine_nodes(address: str) -> Iterator[str]:

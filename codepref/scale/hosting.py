@@ -31,7 +31,10 @@ def own_command(module: str, *arguments: str) -> tuple[list[str], dict[str, str]
 
 
 def describe(error: Exception) -> CodeprefError:
-    """Return an error of codepref as it is, and another one as an InfrastructureError with its traceback."""
+    """Return an error of codepref as it is.
+
+    Return any other error as an InfrastructureError whose text names its type and the line that raised it.
+    """
     if isinstance(error, CodeprefError):
         return error
     place = traceback.extract_tb(error.__traceback__)[-1]

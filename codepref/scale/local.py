@@ -18,7 +18,7 @@ from codepref.scale.hosting import own_command
 from codepref.scale.records import Event, Finished, Host, HostLost, ServiceSpec
 
 MAX_STARTS = 3
-"""How many processes in a row may end before they are ready, for one place."""
+"""A place gets no further process after this many in a row have ended before they were ready."""
 
 READY_SECONDS = 600.0
 """After this time without a process that is ready, `LocalHosts.ready` raises MachineError."""
@@ -56,7 +56,7 @@ class _Process:
 
     def send(self, message: Any) -> None:
         body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-        with contextlib.suppress(OSError):  # the process has ended, and the next read tells
+        with contextlib.suppress(OSError):  # the process has ended, and the next read reports it
             self.socket.sendall(LENGTH.pack(len(body)) + body)
 
     def receive(self) -> list[Any]:
@@ -84,11 +84,10 @@ class _Process:
 
 
 class LocalHosts:
-    """Processes of this machine that run a service. A process that ends is replaced.
+    """Processes of this machine that run a service. A process that ends is replaced (but see MAX_STARTS).
 
-    count: the number of processes. environment: further environment variables of the process at a place, from 0.
-    log: called with messages for the user.
-    Raises MachineError if no process can be started.
+    count: the number of processes. environment: returns further environment variables of the process at a place. Places
+    are numbered from 0. log: called with messages for the user.
     """
 
     def __init__(
@@ -111,7 +110,8 @@ class LocalHosts:
     def ready(self) -> Sequence[Host]:
         """Return the processes that take work. Start those that are missing.
 
-        Raises MachineError if no place is left where a process can start.
+        Raises MachineError if a process cannot be started, if no place is left that may get a process, or if no process
+        has been ready for READY_SECONDS.
         """
         taken = {process.place for process in self._processes.values()}
         for place in range(self._count):
@@ -133,7 +133,10 @@ class LocalHosts:
         self._processes[host.number].send((batch, list(items)))
 
     def wait(self, seconds: float) -> Sequence[Event]:
-        """Wait for messages of the processes, at most for this time."""
+        """Wait for messages of the processes, at most for this time. Return finished batches and lost hosts.
+
+        Raises the error that a process sends, unless it is a MachineError.
+        """
         for key, _ in self._selector.select(seconds):
             process = key.fileobj
             assert isinstance(process, _Process)

@@ -24,7 +24,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """The result of work that was lost too often. cause: of the last loss. tries: how often the work was lost."""
+    """The result of work that was lost too often. cause: of the last loss. tries: how many losses it was blamed for."""
 
     cause: str
     tries: int
@@ -32,14 +32,17 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """What a host runs. factory: "module:attribute", which is called there with `settings` and returns a `Service`."""
+    """What a host runs.
+
+    factory: "module:attribute", which the host calls with `settings` as keyword arguments. It returns a `Service`.
+    """
 
     factory: str
     settings: dict[str, Any] = field(default_factory=dict)
 
 
 class Service(Protocol):
-    """What runs on a host and does the work. It has one object on each host."""
+    """What runs on a host and does the work. Each host has one service."""
 
     @property
     def capacity(self) -> int:
@@ -54,7 +57,7 @@ class Service(Protocol):
     def handle(self, items: Sequence[Any]) -> list[Any]:
         """Do the work and return one result for each item, in order.
 
-        Raises MachineError if this host cannot do work of this kind. It then gets no more.
+        Raises MachineError if this host cannot do work of this kind. The host then gets no more work.
         """
         ...
 
@@ -67,8 +70,8 @@ class Service(Protocol):
 class Host:
     """A process that runs the service.
 
-    number: differs between all hosts of a driver. name: for messages, such as "node-3 (10.0.0.7)". node: the machine,
-    so that lost work goes to another one. capacity: see `Service`.
+    number: differs between all hosts of one `Hosts`. name: for messages. node: the machine, or for a process of this
+    machine its place. Work that was lost on a node goes to another one if possible. capacity: see `Service`.
     """
 
     number: int
@@ -106,7 +109,7 @@ class Hosts(Protocol):
     def ready(self) -> Sequence[Host]:
         """Return the hosts that take work now. Start missing ones without waiting for them.
 
-        Raises MachineError if no host has been ready for too long.
+        Raises MachineError if no host has been ready for too long, or if none can become ready.
         """
         ...
 
@@ -115,7 +118,7 @@ class Hosts(Protocol):
         ...
 
     def wait(self, seconds: float) -> Sequence[Event]:
-        """Wait until something happens, at most for this time, and return what has happened."""
+        """Wait until something happens, at most for this time. Return finished batches and lost hosts."""
         ...
 
     def close(self) -> None:

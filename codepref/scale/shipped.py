@@ -1,13 +1,36 @@
-"""The class of the actors. Ray sends its code to the nodes, so that a node without codepref can say so.
+"""The class of the actors. Ray sends its code to the nodes, so that a node without codepref can report that.
 
 This module imports only the standard library when it is imported, and codepref inside the methods.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
 import platform
 import subprocess
+import threading
+import time
 from typing import Any
+
+WATCH_SECONDS = 1.0
+"""How often an actor looks whether its node's raylet lives."""
+
+
+def _end_with_parent() -> None:
+    """End this process soon after its parent, the raylet.
+
+    Ray leaves the process of an actor alive when only the raylet is killed. It would keep its cores, its GPU and its
+    workers, though no driver can reach it.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_SECONDS)
+        os._exit(1)  # the workers of an engine end with the process that started them
+
+    threading.Thread(target=watch, name="raylet", daemon=True).start()
 
 
 class HostActor:
@@ -15,9 +38,10 @@ class HostActor:
 
     def __init__(self) -> None:
         self._service: Any = None
+        _end_with_parent()
 
     def check(self, wanted: tuple[str, str, str]) -> str:
-        """Return why this node cannot work for the driver, or "".
+        """Return why this node's Python or codepref does not fit the driver's, or "" if both fit.
 
         wanted: what `codepref.scale.versions.own_version` returns in the driver.
         """
@@ -26,10 +50,10 @@ class HostActor:
         if own_python != python:
             return f"it runs Python {own_python}, and the driver runs {python}"
         try:
-            import codepref
+            package = importlib.import_module("codepref")
         except ImportError as error:
             return f"the package codepref is missing there ({error}). Install it in the environment of that node's Ray"
-        if (own := getattr(codepref, "__version__", "of unknown version")) != version:
+        if (own := getattr(package, "__version__", "of unknown version")) != version:
             return f"it has codepref {own}, and the driver has {version}. Install the same version on all nodes"
         try:
             from codepref.scale.versions import code_digest
@@ -65,7 +89,7 @@ class HostActor:
             return [], reason
         from codepref.scale.hosting import own_command
 
-        # A process of its own, since the doctor starts processes by fork, which a process of Ray does not survive.
+        # The doctor gets a process of its own, since it forks, and a process of Ray must not fork.
         command, environment = own_command("codepref", "doctor")
         done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         mistake = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]

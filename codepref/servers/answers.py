@@ -190,9 +190,9 @@ def _finish(choice: Mapping[str, Any]) -> str:
 
 
 def finish_word(given: str) -> str:
-    """Return "stop", "length" or "content_filter" for a word that means one of them, and else the word.
+    """Return "stop", "length" or "content_filter" for a word that means one of them.
 
-    The word is in lower case, without a prefix.
+    Return any other word in lower case, without the prefix "finish_reason_", and with "_" for spaces.
     """
     word = given.strip().lower().removeprefix("finish_reason_").replace(" ", "_")
     for words, name in ((_ENDS, "stop"), (_CUT, "length"), (_FILTERED, "content_filter")):

@@ -142,7 +142,8 @@ class Answers:
     def read(self, span: Span) -> Reply:
         """Return the reply in the line at `span`.
 
-        Journals of earlier versions hold a server's own words for the end of an answer, such as "eos_token".
+        Journals of earlier versions hold a server's own words for the end of an answer, such as "eos_token". The reply
+        has the words that `finish_word` returns for them.
         """
         offset, length = span
         reply = Reply(**json.loads(os.pread(self._file, length, offset))["a"])

@@ -27,20 +27,20 @@ from codepref.service.settings import Full, ServiceSettings, Unavailable
 Result = TypeVar("Result")
 
 MAX_MISTAKES, MAX_MISTAKE = 10, 300
-"""The largest number of mistakes in an answer, and the largest number of characters of each."""
+"""The largest number of mistakes in an answer, and the length at which the text of a mistake is cut."""
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": RefusedBody, "description": "the token is missing or wrong"},
     413: {"model": RefusedBody, "description": "the body is too large"},
-    422: {"model": RefusedBody, "description": "the request is wrong; the detail says what and how to fix it"},
-    429: {"model": RefusedBody, "description": "the queue is full; the header Retry-After says when to try again"},
+    422: {"model": RefusedBody, "description": "the request is wrong; the detail says what is wrong"},
+    429: {"model": RefusedBody, "description": "there is no room for the request; Retry-After says when to try again"},
     503: {"model": RefusedBody, "description": "programs cannot run now"},
     504: {"model": RefusedBody, "description": "the request was not answered in time; it can be sent again"},
 }
 
 
 class PlainJSON(JSONResponse):
-    """JSON in ASCII, so that every text can be sent."""
+    """An answer of JSON in ASCII, so that it can hold every text."""
 
     def render(self, content: Any) -> bytes:
         """Return the bytes of the body."""
@@ -48,7 +48,7 @@ class PlainJSON(JSONResponse):
 
 
 class Service:
-    """The parts of a running service. `start` makes them, and `close` ends all its processes."""
+    """The parts of a running service. `start` makes them, and `close` ends the workers."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
@@ -57,7 +57,10 @@ class Service:
         self.metrics: Metrics
 
     async def start(self) -> None:
-        """Start the engine, and run one program. Raises MachineError if this machine cannot run programs."""
+        """Start the engine, and run one program.
+
+        Raises MachineError if this machine lacks what the sandbox needs, and Unavailable if the engine fails.
+        """
         settings = self.settings
         self.pool = Pool(jobs=settings.jobs, unconfined=settings.unconfined, capacity=settings.queue)
         self.problems, self.metrics = Problems(self.pool, settings), Metrics(self.pool)
@@ -72,7 +75,7 @@ class Service:
         await self.pool.close()
 
     def application(self) -> ASGIApp:
-        """Return the whole application."""
+        """Return the whole application: the routes behind the guards."""
         return Guards(self._counted(self._routes()), self.settings)
 
     def _counted(self, app: ASGIApp) -> ASGIApp:
@@ -99,7 +102,7 @@ class Service:
     def _add_work(self, app: FastAPI) -> None:
         @app.post("/judge", response_model=JudgeAnswer | list[JudgeAnswer], responses=REFUSALS)
         async def judge_solutions(body: JudgeItem | JudgeItems, request: Request) -> Response:
-            """Run solutions against the tests of their problem. A list of such requests has a list of answers."""
+            """Run solutions against the tests of their problem. The answer to a list of items is a list of answers."""
             items = body if isinstance(body, list) else [body]
             answers = await self._work(request, judge(items, self.problems, self.pool))
             for answer in answers:
@@ -109,7 +112,7 @@ class Service:
 
         @app.post("/run_code", response_model=RunCodeAnswer, responses=REFUSALS)
         async def run_program(body: RunCodeBody, request: Request) -> Response:
-            """Run a Python program, in the form of SandboxFusion. Nothing is compared."""
+            """Run a Python program. Request and answer have the form of SandboxFusion. The output is not compared."""
             answer = await self._work(request, run_code(body, self.pool, self.settings))
             self.metrics.ran(answer.status)
             return PlainJSON(answer.model_dump())
@@ -117,7 +120,7 @@ class Service:
     def _add_state(self, app: FastAPI) -> None:
         @app.get("/healthz", responses={503: {"model": RefusedBody}})
         async def health() -> Response:
-            """Say whether programs can run. No token is needed."""
+            """Return whether programs can run. No token is needed."""
             state = {"status": "failed" if self.pool.failure else "ok", "version": __version__}
             return PlainJSON(state, status_code=503 if self.pool.failure else 200)
 
@@ -127,7 +130,10 @@ class Service:
             return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def _work(self, request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-        """Return the result of `work`. Cancel it when the client goes, and after the time limit of a request."""
+        """Return the result of `work`. Cancel it when the client closes its connection, and when the time is over.
+
+        Raises HTTPException in these two cases, and what `work` raises.
+        """
         task = asyncio.ensure_future(work)
         gone = asyncio.ensure_future(_disconnected(request))
         try:
@@ -173,7 +179,7 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 
 
 def _short(lines: Any) -> list[str]:
-    """Return at most MAX_MISTAKES lines, each cut at MAX_MISTAKE characters."""
+    """Return the first MAX_MISTAKES lines, each cut at MAX_MISTAKE characters."""
     return [line if len(line) <= MAX_MISTAKE else f"{line[:MAX_MISTAKE]}..." for line in [*lines][:MAX_MISTAKES]]
 
 
@@ -183,7 +189,7 @@ def _answer(status: int, detail: str, headers: Any = None) -> Response:
 
 @contextlib.asynccontextmanager
 async def started(settings: ServiceSettings) -> AsyncIterator[Service]:
-    """Start a service, and end it after the block. `settings` are its settings."""
+    """Yield a service that has started, and end it after the block. Raises what `Service.start` raises."""
     service = Service(settings)
     await service.start()
     try:

@@ -1,4 +1,4 @@
-"""The bodies of requests and answers, as pydantic models. The page with the documentation of the service shows them."""
+"""The bodies of requests and answers, as pydantic models. The page /docs of the service shows them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, field_validator, model_validator
 
 MAX_FILES = 100
-"""The largest number of files in one request for a run."""
+"""The largest number of files that a run may be given, and of files that it may send back."""
 
 MAX_PATH = 200
 """The largest number of characters in the path of a file."""
@@ -44,7 +44,7 @@ class StrictBody(BaseModel):
 
 
 class LimitsBody(StrictBody):
-    """Limits of one solution, as in `codepref.execution.limits.Limits`.
+    """Limits of one solution. `codepref.execution.limits.Limits` describes them.
 
     A limit that is left out has the server's value.
     """
@@ -58,7 +58,8 @@ class LimitsBody(StrictBody):
         default=None, description="CPU time of a reference solution, in seconds"
     )
     timeout_factor: float | None = Field(
-        default=None, description="times the slowest right solution's time; null for none"
+        default=None,
+        description="a test may take this many times the CPU time of the slowest right solution; null: no such limit",
     )
 
 
@@ -76,7 +77,8 @@ class JudgeItem(StrictBody):
     tests: list[Any] | None = Field(default=None, description="tests in place of the problem's own")
     limits: LimitsBody = LimitsBody()
     vacuous_tests: Literal["leave-out", "keep"] | None = Field(
-        default=None, description="what to do with tests that programs pass which do nothing; null: the server's value"
+        default=None,
+        description="what to do with tests that a program passes although it does nothing; null: the server's value",
     )
     exact: bool = Field(
         default=False,
@@ -103,11 +105,11 @@ JudgeItems = Annotated[list[JudgeItem], FirstMistake(), BeforeValidator(_check_i
 class VerdictBody(BaseModel):
     """The verdict of one solution."""
 
-    codes: str = Field(description="one letter for each test; docs/reference/verdicts.md lists them")
+    codes: str = Field(description="one verdict code for each test; docs/reference/verdicts.md lists the codes")
     correct: bool | None = Field(description="null if it is not known")
     isolation: Literal["separate", "shared"]
     cpu_ms: float
-    detail: str = Field(description="the first failure in words, or an empty text")
+    detail: str = Field(description="the first failure or another reason in words, or an empty text")
 
 
 class JudgeAnswer(BaseModel):
@@ -115,7 +117,7 @@ class JudgeAnswer(BaseModel):
 
     task_id: str
     tests: list[str] = Field(description="the ids of the tests that the codes stand for")
-    left_out: list[str] = Field(description="the ids of the tests that prove nothing and were left out")
+    left_out: list[str] = Field(description="the ids of tests that were left out, since they prove nothing")
     verdicts: list[VerdictBody]
 
 
@@ -127,7 +129,7 @@ class RunCodeBody(BaseModel):
     stdin: str | None = None
     run_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False, description="CPU time, in seconds")
     compile_timeout: float = Field(default=10.0, description="not used, since Python needs no compilation")
-    memory_limit_MB: int = Field(default=-1, description="memory in MiB; the server's value if it is not above 0")
+    memory_limit_MB: int = Field(default=-1, description="memory in MiB; 0 or less: the server's value")
     files: dict[str, str | None] = Field(default={}, description="relative path -> content in Base64")
     fetch_files: Annotated[list[str], FailFast()] = Field(
         default=[], description="relative paths of files to send back"
@@ -173,7 +175,8 @@ def _check_paths(paths: list[str]) -> None:
     for path in paths:
         if not _is_inside(path):
             raise ValueError(
-                f"the path {path[:MAX_PATH]!r} must be relative, without .., and of at most {MAX_PATH} characters"
+                f'the path {path[:MAX_PATH]!r} must be relative. It must name a file, hold no ".." and no null '
+                f"character, and have at most {MAX_PATH} characters"
             )
         if not _is_utf8(path) or max(len(part.encode()) for part in path.split("/")) > MAX_NAME_BYTES:
             raise ValueError(f"the path {path!r} holds a name that no file can have")

@@ -1,4 +1,4 @@
-"""A client of `codepref serve`. It needs the standard library only."""
+"""A client of `codepref serve`. It sends requests with the standard library only."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ from codepref.service.exact import exact_row
 from codepref.service.settings import TOKEN_VARIABLE, is_local
 
 MAX_SOLUTIONS, MAX_CHARACTERS = 512, 1 << 22
-"""The most that one request holds, unless a single task has more: solutions, and characters."""
+"""The largest number of programs in one request, and of characters in its programs and tests together.
+
+A request for a single piece of work may have more.
+"""
 
 MAX_WAIT_SECONDS = 30.0
-"""The longest wait between two tries."""
+"""The longest wait before a request is sent again."""
 
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 """The statuses after which a request is sent again."""
@@ -31,7 +34,7 @@ AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class JudgeWork:
-    """Programs of one problem to judge."""
+    """Programs to run against the tests of one problem, with the limits, and what to do with vacuous tests."""
 
     problem: Problem
     programs: Sequence[str]
@@ -53,10 +56,10 @@ class Client:
     """Sends programs to a `codepref serve`.
 
     url: the address, such as "http://127.0.0.1:8080". token: the token, by default that in CODEPREF_TOKEN.
-    request_seconds: how long one request may take. patience: for how many seconds a request is sent again when the
-    server is full or does not answer.
+    request_seconds: how many seconds the client waits for the server to send something. patience: for how many seconds
+    a request is sent again when the server is full, fails or does not answer.
 
-    Raises UserError for an address that is not http or https.
+    Raises UserError for an address that is not http or https, or has no host.
     """
 
     def __init__(
@@ -72,13 +75,17 @@ class Client:
         self._opener = urllib.request.build_opener(*handlers)
 
     def check(self) -> None:
-        """Raise MachineError unless the server answers and can run programs."""
+        """Ask the server whether it can run programs.
+
+        Raises MachineError if it does not answer or cannot run programs, and UserError if it refuses the request.
+        """
         self._send("/healthz", None, patience=10.0)
 
     def judge(self, works: Sequence[JudgeWork]) -> list[list[str]]:
         """Return the verdict codes of the programs of each piece of work.
 
-        Raises UserError if the server refuses the work, and MachineError if it does not answer for a long time.
+        Raises UserError if the server refuses the work. Raises MachineError if it does not do the work for `patience`
+        seconds, or if its answer holds no such verdicts.
         """
         answers: list[list[str]] = []
         for part in _parts(works):
@@ -115,9 +122,9 @@ class Client:
 
 
 def _parts(works: Sequence[JudgeWork]) -> Iterator[list[JudgeWork]]:
-    """Yield the work in parts of at most MAX_SOLUTIONS programs and MAX_CHARACTERS characters.
+    """Yield the work in parts, one for each request (see MAX_SOLUTIONS).
 
-    The programs of one task stay together, since the time limit of one can depend on the others.
+    The programs of one piece of work stay together, since the time limit of one can depend on the others.
     """
     part: list[JudgeWork] = []
     solutions = characters = 0
@@ -141,11 +148,14 @@ def _codes(work: JudgeWork, answer: Any) -> list[str]:
             return codes
     except (KeyError, TypeError):
         pass  # the message below says so
-    raise MachineError(f"the server sent no verdicts of task {work.problem.task_id}: it may be another program")
+    raise MachineError(
+        f"the server sent no valid verdicts of task {work.problem.task_id}. It may be another program than "
+        "`codepref serve`, or another version"
+    )
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
-    """Return the status and the reason that the server gives."""
+    """Return the status and the reason in the server's answer, or the standard name of the status."""
     try:
         detail = str(json.loads(error.read(1 << 16))["detail"])[:1000]
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):

@@ -1,6 +1,7 @@
 """The fields of a problem as codepref's own client sends them, so that the server runs exactly the same tests.
 
-A row in codepref's own format is read and normalised, and its tests get new names. These fields are taken as they are.
+The server takes these fields as they are. It would read and normalise a row in codepref's own format, and could give
+other ids to the tests.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ _TEXTS = ("task_id", "prompt", "entry_point", "style", "helpers", "preamble")
 
 
 def exact_row(problem: Problem) -> dict[str, Any]:
-    """Return the fields of a problem that decide verdicts, for `exact_problem`."""
+    """Return the fields of a problem from which `exact_problem` makes it again, with all that decides verdicts."""
     tests = [{"test_id": test.test_id, "source": test.source, "kind": test.kind} for test in problem.tests]
     return {**{name: getattr(problem, name) for name in _TEXTS}, "gold": problem.gold, "tests": tests}
 
 
 def exact_problem(row: Mapping[str, Any]) -> Problem:
-    """Return the problem whose fields `exact_row` returned. Raises UserError for a wrong field."""
+    """Return the problem with the fields that `exact_row` returned. Raises UserError for a wrong or unknown field."""
     texts = {name: row.get(name) for name in _TEXTS}
     gold, entries = row.get("gold"), row.get("tests")
     wrong = [f"problem: {name} must be a text" for name, value in texts.items() if not isinstance(value, str)]
@@ -32,7 +33,10 @@ def exact_problem(row: Mapping[str, Any]) -> Problem:
     if not (gold is None or isinstance(gold, str)):
         wrong.append("problem: gold must be a text or null")
     if not (isinstance(entries, list) and all(_is_test(entry) for entry in entries)):
-        wrong.append("problem: tests must be a list of objects with test_id, source and kind, all known texts")
+        wrong.append(
+            "problem: tests must be a list of objects. Each must have exactly the fields test_id, source and kind. All "
+            "three must be texts, and rows of problems must be able to have this kind"
+        )
     if wrong:
         raise UserError(*wrong)
     tests = tuple(Test(str(texts["task_id"]), **entry) for entry in entries or ())

@@ -1,7 +1,7 @@
-"""What stands before the routes: the token, the size of a body, and the time in which it must arrive.
+"""The checks before the routes: the token, the size of a body, and the time in which it must arrive.
 
-A body is read whole before the application sees it. So a body that is too large, or a client that never sends its
-body, costs no more than the bytes that have arrived.
+The application gets a request when its whole body has arrived. So no route runs for a body that is too large, or for a
+client that never sends its body.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ BODY_SECONDS = 60.0
 """The seconds in which the body of a request must arrive."""
 
 HELD_BODIES = 16
-"""The bodies that the service holds at one time have together at most this many times the size of the largest body."""
+"""The service holds bodies of at most this many times the size of the largest allowed body at one time."""
 
 OPEN_PATHS = frozenset({"/healthz"})
 """The paths that need no token."""
 
 
 class Guards:
-    """An application that lets good requests through to `app`, and answers all others.
+    """An application that hands requests to `app` if they pass the checks, and refuses all others.
 
     Attributes:
         held: the bytes of all bodies that the service holds now.

@@ -29,21 +29,24 @@ from codepref.service.problems import Prepared, Problems
 from codepref.service.settings import ServiceSettings
 
 MAX_DETAIL = 500
-"""The largest number of characters of a text from the sandbox in an answer, apart from what a program printed."""
+"""The length at which a `Verdict.detail` is cut in an answer, in characters."""
 
 RUN_PROBLEM = Problem("run", "", "main", tests=(Test("run", "0", "", "run"),), style="program")
-"""The problem of all programs that only run."""
+"""The problem of all programs of `/run_code`."""
 
 MAX_VERDICTS = 4_000_000
 """The largest number of solutions times tests of one problem in a request. The server holds all their codes and digests
 in memory, which takes five bytes for each."""
 
 KILLED = -9
-"""The return code of a program whose process ended without a status."""
+"""The return code in the answer about a program that has no status, for example since it ran out of memory."""
 
 
 async def judge(items: Sequence[JudgeItem], problems: Problems, pool: Pool) -> list[JudgeAnswer]:
-    """Return the verdicts of all solutions. Raises UserError for wrong input, Full and Unavailable."""
+    """Return the verdicts of all solutions.
+
+    Raises UserError for wrong input, Full if the queue has no room for the solutions, and what `Pool.run` raises.
+    """
     count = sum(len(item.solutions) for item in items)
     if count > pool.capacity:
         raise UserError(f"a request may have at most {pool.capacity} solutions on this server, not {count}")
@@ -52,7 +55,7 @@ async def judge(items: Sequence[JudgeItem], problems: Problems, pool: Pool) -> l
 
 
 async def _gather(coroutines: list[Coroutine[Any, Any, JudgeAnswer]]) -> list[JudgeAnswer]:
-    """Return the results of all coroutines. The first exception cancels the others."""
+    """Return the results of all coroutines, in order. The first exception cancels the others."""
     if len(coroutines) == 1:
         return [await coroutines[0]]
     tasks = [asyncio.ensure_future(one) for one in coroutines]
@@ -99,7 +102,10 @@ def _verdict_body(verdict: Verdict) -> VerdictBody:
 
 
 async def run_code(body: RunCodeBody, pool: Pool, settings: ServiceSettings) -> RunCodeAnswer:
-    """Run a program, and return what it printed. Raises UserError for another language, Full and Unavailable."""
+    """Run a program, and return its status and what it printed.
+
+    Raises UserError for another language than Python, Full if the queue has no room, and what `Pool.run` raises.
+    """
     if body.language != "python":
         raise UserError(f"language: this server runs python only, not {body.language[:40]!r}")
     memory = body.memory_limit_MB if body.memory_limit_MB > 0 else settings.limits.memory_mb

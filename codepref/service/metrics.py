@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from codepref.service.pool import Pool
 
 PATHS = ("/judge", "/run_code", "/healthz", "/metrics")
-"""The paths that have figures of their own. All others count together, since clients choose them."""
+"""The paths that have figures of their own. All other paths count together, since clients can send any path."""
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 """The upper ends of the buckets of times, in seconds."""
@@ -23,7 +23,9 @@ class Metrics:
     def __init__(self, pool: Pool) -> None:
         self._registry = CollectorRegistry()
         names = ("path", "status")
-        self._requests = Counter("codepref_requests", "Answered requests", names, registry=self._registry)
+        self._requests = Counter(
+            "codepref_requests", "Requests that passed the checks of token and body", names, registry=self._registry
+        )
         self._seconds = Histogram(
             "codepref_request_seconds", "Time to answer a request", ("path",), buckets=BUCKETS, registry=self._registry
         )
@@ -45,7 +47,7 @@ class Metrics:
         return bytes(generate_latest(self._registry))
 
     def judged(self, verdicts: Iterable[tuple[str, bool | None]]) -> None:
-        """Count verdicts. verdicts: the codes and the correctness of each solution."""
+        """Count solutions and their codes. verdicts: the codes of each solution, and whether it is correct."""
         for codes, correct in verdicts:
             self._solutions.labels({True: "yes", False: "no", None: "unknown"}[correct]).inc()
             for code in set(codes):

@@ -1,7 +1,4 @@
-"""The workers behind the service. The engine runs in a thread of its own, and requests wait for it in the event loop.
-
-`Pool.run` is all that the rest of the service needs from an executor.
-"""
+"""The workers behind the service. The engine runs in its own thread, and requests wait for it in the event loop."""
 
 from __future__ import annotations
 
@@ -24,18 +21,21 @@ MAX_RETRY_SECONDS = 60
 """The largest Retry-After, in seconds."""
 
 MAX_RESTART_SECONDS = 30.0
-"""The longest wait before the engine is started again. The wait begins with a second and doubles."""
+"""The longest wait before the engine is started again.
+
+The wait doubles with each failure. It is a second after an engine that ran for longer than this time.
+"""
 
 _log = logging.getLogger("codepref.service")
 
 
 class Pool:
-    """A queue of bounded length before the engine. All methods are called in the event loop, apart from `_work`.
+    """A queue of bounded length before the engine. Its public methods are called in the event loop.
 
     capacity: the largest number of solutions that wait or run at one time.
 
     Attributes:
-        outstanding: the number of solutions that wait or run.
+        outstanding: the number of solutions and programs that wait or run.
         restarts: how often the engine was started again after a failure.
         failure: why the engine cannot run programs now, or "".
     """
@@ -60,7 +60,7 @@ class Pool:
 
     @contextlib.contextmanager
     def room(self, count: int) -> Iterator[None]:
-        """Hold room for `count` solutions inside the block. Raises Full if there is none."""
+        """Hold room for `count` solutions inside the block. Raises Full if the queue has less room."""
         if self.outstanding + count > self.capacity:
             raise Full(self._retry_after())
         self.outstanding += count
@@ -71,7 +71,7 @@ class Pool:
             self._counted += count
 
     def _retry_after(self) -> int:
-        """Return the seconds in which the present queue will probably be empty."""
+        """Return the seconds in which the present queue will probably be empty, from 1 to MAX_RETRY_SECONDS."""
         seconds = time.monotonic() - self._since
         if seconds > 1:
             self._rate, self._counted, self._since = self._counted / seconds, 0, time.monotonic()
@@ -80,8 +80,8 @@ class Pool:
     async def run(self, task: Task, limits: Limits, *, gold_seconds: float | None = None) -> Work:
         """Return the work of a task when it has its verdicts.
 
-        If the caller is cancelled, solutions that have not begun do not begin. Raises Unavailable if the engine stops
-        before, and UserError for a malformed task.
+        If the caller is cancelled, workers get no further solutions of the task. Raises Unavailable if the engine does
+        not run or stops before the task is finished, and UserError for a malformed task.
         """
         work, future = Work(task, limits, self._done, gold_seconds=gold_seconds), self._loop.create_future()
         with self._lock:
@@ -118,7 +118,7 @@ class Pool:
                 future.set_result(None)
 
     def _work(self) -> None:
-        """Run the engine, and start it again after a failure. This is the engine's thread."""
+        """Run the engine, and start it again after a failure. The engine's thread runs this method."""
         wait = 1.0
         while not self._closing.is_set():
             started = time.monotonic()

@@ -1,6 +1,6 @@
 """The problems of requests: reading, the screening of their tests, and the time of their gold solution.
 
-Each problem is prepared once, and kept for later requests.
+A prepared problem is kept for later requests, as long as there is room (see MAX_KEPT).
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ MAX_CODE = 2_000_000
 nothing can stop it."""
 
 MAX_KEPT, MAX_KEPT_CHARACTERS = 1024, 1 << 26
-"""The largest number of problems that are kept, and the largest number of characters in their rows together."""
+"""The largest number of problems that are kept, and the largest number of characters in their rows and settings
+together. One problem is kept even if it has more characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A problem that solutions can run against.
 
-    tests: the tests in the answer, without those that prove nothing. all_tests: the tests of the request. gold_seconds:
-    see `TaskState`.
+    tests: the tests in the answer (see `Screening.kept`). all_tests: the tests of the request. gold_seconds: see
+    `TaskState`.
     """
 
     problem: Problem
@@ -52,7 +53,7 @@ class Prepared:
     gold_seconds: float | None
 
     def task(self, programs: Sequence[str]) -> Task:
-        """Return the task of running programs against the tests."""
+        """Return the task of running programs against the tests. If no solution is judged, the task has no tests."""
         solutions = [Solution(self.problem.task_id, at, program) for at, program in enumerate(programs)]
         return Task(self.problem, solutions, self.screening.run(self.tests))
 
@@ -78,7 +79,10 @@ class Problems:
         self._characters = 0
 
     async def get(self, item: JudgeItem) -> Prepared:
-        """Return the problem of a request. Raises UserError for a wrong problem, wrong tests and wrong limits."""
+        """Return the prepared problem of a request.
+
+        Raises UserError for a wrong problem, wrong tests or wrong limits, and what `Pool.run` raises.
+        """
         limits, vacuous_tests = self._limits(item.limits), item.vacuous_tests or self._settings.vacuous_tests
         whole = json.dumps([item.problem, item.tests, asdict(limits), vacuous_tests, item.exact])
         key = hashlib.sha256(whole.encode()).digest()
@@ -108,7 +112,7 @@ class Problems:
             self._characters -= self._kept.pop(key).characters
 
     def _limits(self, body: LimitsBody) -> Limits:
-        """Return the limits of a request. Raises UserError for a limit out of range."""
+        """Return the limits of a request. Raises UserError for a limit out of range or above the server's maximum."""
         chosen = {name: getattr(body, name) for name in body.model_fields_set}
         limits = replace_limits(self._settings.limits, chosen)
         highest = {
@@ -144,7 +148,10 @@ class Problems:
         return Prepared(problem, kept, tests, limits, screening, gold_seconds)
 
     async def _gold_seconds(self, problem: Problem, tests: Sequence[Test], limits: Limits) -> float | None:
-        """Return the CPU seconds of the gold solution, 0 if it is not right, or None if they are not needed."""
+        """Return the CPU seconds of the gold solution, 0 if it is not right, or None if they are not needed.
+
+        Here it is right if it passed at least one test and no test timed out.
+        """
         first = limits.first_cpu_seconds
         referenced = all(kind_of(test).has_reference for test in tests)
         if not problem.gold or not tests or referenced or first >= limits.cpu_seconds:
@@ -158,7 +165,10 @@ class Problems:
 
 
 def replace_limits(limits: Limits, chosen: Mapping[str, Any]) -> Limits:
-    """Return `limits` with the values in `chosen`. Raises UserError for a value out of range."""
+    """Return `limits` with the values in `chosen`.
+
+    Raises UserError for a value out of range, and for None if the limit is not in NULLABLE.
+    """
     wrong = [name for name, value in chosen.items() if value is None and name not in NULLABLE]
     if wrong:
         raise UserError(*(f"limits: {name} must be a number" for name in wrong))

@@ -21,7 +21,7 @@ from codepref.service.app import Service, started
 from codepref.service.settings import ServiceSettings
 
 SPARE_DESCRIPTORS = 200
-"""The descriptors that are left for workers, files and the log when all connections are open."""
+"""The descriptors that are left for files and the log when all connections are open. Each worker gets 10 more."""
 
 MAX_CONNECTIONS = 20_000
 """The largest number of open connections, where the limit of open files allows it."""
@@ -122,7 +122,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle signals inside the block."""
+        """Call `end` at SIGTERM and SIGINT inside the block, if this is the main thread."""
         loop, signals = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
         with contextlib.suppress(ValueError, RuntimeError):  # only the main thread can set signal handlers
             for one in signals:
@@ -134,13 +134,13 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(one)
 
     def end(self) -> None:
-        """End all work, and then the server."""
+        """End all work, and then the server. At a second call, end the server at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
         self._service.pool.stop()
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        """Begin to listen, and say where."""
+        """Begin to listen, and call `notify` with the address."""
         await super().startup(sockets)  # type: ignore[arg-type]
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
@@ -151,7 +151,8 @@ class Server(uvicorn.Server):
 def serve_requests(settings: ServiceSettings, notify: Callable[[str], None]) -> None:
     """Answer requests until SIGTERM or SIGINT. notify: called with the address when the server listens.
 
-    Raises MachineError if this machine cannot run programs, or if the address cannot be used.
+    Raises MachineError if this machine lacks what the sandbox needs, or if the address cannot be used. Raises UserError
+    for `jobs` below 1, and Unavailable if the engine fails while it starts.
     """
     if not settings.unconfined:
         check_machine()
@@ -185,12 +186,12 @@ async def _serve(settings: ServiceSettings, connections: int, notify: Callable[[
             await server.serve()
         except SystemExit:  # uvicorn has logged the reason
             raise MachineError(
-                f"the address {settings.host}:{settings.port} cannot be used; take another --host or --port"
+                f"the address {settings.host}:{settings.port} cannot be used. Take another host or port"
             ) from None
 
 
 def _connections(jobs: int) -> int:
-    """Return how many connections may be open. Raise the soft limit of open files as far as they need it."""
+    """Return how many connections may be open. Raise the soft limit of open files if they need it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     spare = SPARE_DESCRIPTORS + 10 * jobs
     wanted = MAX_CONNECTIONS + spare

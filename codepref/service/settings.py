@@ -11,7 +11,7 @@ from codepref.execution.limits import Limits
 from codepref.records import VacuousTests
 
 TOKEN_VARIABLE = "CODEPREF_TOKEN"
-"""The environment variable with the token of the server and of its clients, where none is given."""
+"""The environment variable with the token of the server and of its clients, if they are given no other token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,12 @@ class ServiceSettings:
     host, port: the address; port 0 takes a free port. token: what a client must send as `Authorization: Bearer TOKEN`,
     or "" if none is needed. jobs: the number of workers; None means one for each core. queue: the largest number of
     solutions and programs that wait or run at one time. limits, vacuous_tests: the values of requests that name none.
-    max_cpu_seconds: the most CPU seconds of one test that a request may ask for. max_memory_mb: the same for memory, in
-    MiB. request_seconds: the time in which a request must be answered. body_mb: the largest body of a request, in MiB.
-    unconfined: run untrusted programs without Landlock.
+    max_cpu_seconds: the highest limit of CPU time that a request may ask for. A limit of wall-clock time may be ten
+    times as high. max_memory_mb: the highest limit of memory that a request may ask for, in MiB. request_seconds: the
+    time in which a request must be answered. body_mb: the largest body of a request, in MiB. unconfined: run untrusted
+    programs without Landlock.
 
-    Raises UserError for a value out of range.
+    Raises UserError for a value out of range, except for `jobs`, which the engine checks.
     """
 
     host: str = "127.0.0.1"
@@ -66,7 +67,7 @@ class ServiceSettings:
 
 
 def is_local(host: str) -> bool:
-    """Return whether only programs on this machine can reach an address."""
+    """Return whether `host` is "localhost" or a loopback address, which only programs on this machine can reach."""
     if host == "localhost":
         return True
     try:
@@ -84,4 +85,4 @@ class Full(CodeprefError):
 
 
 class Unavailable(CodeprefError):
-    """The sandbox cannot run programs now, because the service ends or the machine lacks something."""
+    """The sandbox cannot run programs now, because the service ends or the engine has failed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import gzip
 import io
 import json
@@ -63,6 +64,16 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
                 "or write to another folder."
             ) from error
         raise
+
+
+def remove_temporaries(path: Path) -> None:
+    """Remove the temporary files that processes left which were killed while they wrote `path`.
+
+    No other process may be writing `path`.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with contextlib.suppress(OSError):
+            left.unlink()
 
 
 def check_target(path: Path) -> None:

@@ -14,7 +14,7 @@ term, and the rewards of the chosen and the rejected answers."""
 def cpo(chosen: Any, rejected: Any, lengths: Any, beta: float, gamma_ratio: float) -> tuple[Any, Any, Any]:
     """Return CPO's losses and rewards: -log sigmoid(beta (log p(chosen) - log p(rejected))), arXiv 2401.08417, eq. 5.
 
-    It is DPO's loss with a uniform reference model.
+    It is DPO's loss without the log-probabilities of a reference model.
     """
     import torch
 

@@ -77,17 +77,18 @@ class ExecutionReward:
 
     A call takes completions (texts or lists of messages) and the column `task_id` of the data set. It returns a reward
     for each completion, or None when the reward is unknown. TRL gives a completion without a reward the advantage 0.
-    All calls share one pool of workers. Stop the workers with `close`, or use the object as a context manager.
+    Without `url`, all calls share one pool of workers. Stop the workers with `close`, or use the object as a context
+    manager.
 
     problems: the problems of the data set. rule, coarse: see `reward_of`. template: the prompt template; None takes the
     default. limits, jobs, unconfined, vacuous_tests: as in `codepref.execute`. url: the address of a `codepref serve`
-    that runs the programs, such as "http://127.0.0.1:8080"; the rewards are the same. token: the token of this server,
-    by default the environment variable CODEPREF_TOKEN.
+    that runs the programs, such as "http://127.0.0.1:8080". token: the token of this server, by default the environment
+    variable CODEPREF_TOKEN.
 
     The constructor raises UserError for problems without tests, for an unknown rule, for `coarse` without four values,
-    and for `jobs` or `unconfined` beside `url`. It raises MachineError when the sandbox cannot confine programs, or
-    when the server does not answer. A call raises UserError for a task that is not in `problems`, and MachineError when
-    the server does not answer for a long time.
+    for `jobs` or `unconfined` beside `url`, and for other wrong arguments. It raises MachineError when the sandbox
+    cannot confine programs, or when the server does not answer. A call raises UserError for a task that is not in
+    `problems`, and what `Engine.run` or, with `url`, `Client.judge` raises.
 
     Attributes: `calls` is the number of calls. `judged` is the number of completions in all calls.
     """
@@ -191,7 +192,7 @@ class ExecutionReward:
                 distinct[matrix.task_id][texts[verdict.solution_id]] = screening.judged(verdict, tests).codes
 
     def _judge_remotely(self, client: Client, distinct: dict[str, dict[str, str]]) -> None:
-        """Do what `_judge` does, on the server."""
+        """Write the server's verdict codes of programs into `distinct`: task -> program -> codes."""
         works = [
             JudgeWork(
                 self.problems[task],
@@ -224,7 +225,7 @@ class ExecutionReward:
         return self._screened.get(task, PROVEN)
 
     def close(self) -> None:
-        """Stop the workers. The server of `url` goes on."""
+        """Stop the workers. The server at `url` does not stop."""
         if self._engine is not None:
             self._engine.close()
 

@@ -40,7 +40,7 @@ def test_the_rule_has_the_form_and_the_constant_that_all_sources_choose_together
 
 
 def test_precision_counts_missing_pairs_as_wrong() -> None:
-    # the three most confident of ten answers are two pairs, one of which is right, and no pair
+    # the three most confident of ten answers are two pairs, one of which is right, and an answer without a pair
     confidence = np.array([0.9, 0.8, *[-1.0] * 8])
     assert precision(confidence, np.array([True, False] + [False] * 8), 0.3) == pytest.approx(1 / 3)
 
@@ -54,7 +54,8 @@ def test_figures_are_shares_of_all_problems_and_draws() -> None:
 
 
 def test_a_calibrated_confidence_has_an_error_that_falls_with_the_number_of_problems() -> None:
-    # One pair with the confidence 0.5 is right or wrong, so its error is 0.5. A confidence of 0 is never wrong.
+    # One pair with the confidence 0.5 is right or wrong, so its error is 0.5. A pair with the confidence 0 is never
+    # right, so its error is 0.
     assert calibration_floor(np.array([[0.5]])) == 0.5
     assert calibration_floor(np.array([[0.0], [-1.0]])) == 0.0
     assert calibration_floor(np.full((10_000, 1), 0.5)) < 0.02

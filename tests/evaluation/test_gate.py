@@ -75,17 +75,17 @@ def test_a_model_that_loses_on_every_problem_is_never_promoted(correct: list[int
     assert not decide([plain], figures=["pass@1"]).promoted
 
 
-def test_the_baseline_is_reported_and_decides_only_if_asked() -> None:
+def test_the_baseline_is_reported_and_decides_only_with_beat_baseline() -> None:
     rows = [row(0.02, 0.01, 0.03, 0.01)]
     tie = [row(0.001, -0.01, 0.012, 0.8)]
-    told = decide(rows, figures=["pass@1"], baseline=tie)
-    assert told.promoted
-    assert told.baseline == (
+    reported = decide(rows, figures=["pass@1"], baseline=tie)
+    assert reported.promoted
+    assert reported.baseline == (
         "pass@1: is not shown to be better than SFT on the chosen answers (+0.1 points, 95% interval -1.0 to +1.2)",
     )
-    asked = decide(rows, figures=["pass@1"], baseline=tie, beat_baseline=True)
-    assert not asked.promoted
-    assert asked.reasons[0] == told.baseline[0]
+    required = decide(rows, figures=["pass@1"], baseline=tie, beat_baseline=True)
+    assert not required.promoted
+    assert required.reasons[0] == reported.baseline[0]
     assert decide(rows, figures=["pass@1"], baseline=rows, beat_baseline=True).promoted
     assert not decide(rows, figures=["pass@1"], beat_baseline=True).promoted
     assert decide(rows, figures=["pass@1"]).baseline == ()

@@ -60,7 +60,7 @@ def test_summary_table_report_and_card_say_whether_preferences_beat_it(finished:
     assert "SFT on the chosen answers" in (out / "promoted").read_text()
 
 
-def test_a_run_that_was_killed_in_the_baseline_trains_it_only(
+def test_a_run_that_was_killed_in_the_baseline_trains_only_the_baseline_again(
     finished: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, summary = finished
@@ -110,6 +110,6 @@ def test_recipes_for_real_models_train_the_baseline(name: str) -> None:
 
 
 def test_epochs_are_chosen_so_that_the_steps_are_equal() -> None:
-    assert matching_epochs(20, 40, 1.0, 16) == 1.5  # 3 steps on pairs, 2 steps an epoch on answers
+    assert matching_epochs(20, 40, 1.0, 16) == 1.5  # one epoch has 3 steps on pairs, and 2 steps on answers
     assert matching_epochs(40, 40, 4.0, 16) == 4.0
     assert matching_epochs(3, 40, 0.1, 16) == 1.0  # at least one step

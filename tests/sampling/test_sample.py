@@ -141,7 +141,7 @@ def test_another_seed_or_temperature_uses_no_answer_of_an_interrupted_call(tmp_p
         assert len(engine.asked) == 10
 
 
-def test_programs_are_extracted_again_if_the_problem_says_otherwise_what_a_program_is(tmp_path: Path) -> None:
+def test_a_problem_with_another_entry_point_style_or_preamble_is_answered_again(tmp_path: Path) -> None:
     first = Problem("t", "Write it.", "f", preamble="import math\n")
     engine, out = Counting(), tmp_path / "out.jsonl"
     sample_to_file([first], engine, out, n=1)

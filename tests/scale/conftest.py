@@ -5,20 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from ray_processes import ROOT
 
-ROOT = Path(__file__).parents[2]
 STORE = 80 << 20
-"""Bytes of a node's object store: the least that Ray allows is a little less."""
+"""The size of a node's object store, in bytes. Ray's minimum is a little lower."""
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A cluster of a head node with one core, to which this process is connected. Tests add nodes."""
+    """Yield a cluster of a head node with one core, to which this process is connected. Tests add nodes."""
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
@@ -29,7 +28,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         initialize_head=True,
         head_node_args={"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False},
     )
-    # Ray puts the current folder on the path of its processes, and this one holds codepref.
+    # Ray puts the current folder on the path of its processes, and the folder of the repository holds codepref.
     with contextlib.chdir(tmp_path_factory.mktemp("driver")):
         ray.init(address=started.address, logging_level="ERROR", log_to_driver=False)
     try:
@@ -46,7 +45,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def add_node(cluster: Any) -> Iterator[Any]:
-    """A function that adds a node with one core. Its arguments are those of Ray. The node is removed after the test."""
+    """Yield a function that adds a node with one core. Its arguments are those of Ray. The test's nodes are removed."""
     added: list[Any] = []
 
     def add(**options: Any) -> Any:
@@ -58,12 +57,3 @@ def add_node(cluster: Any) -> Iterator[Any]:
     for node in added:
         if node in cluster.worker_nodes:
             cluster.remove_node(node, allow_graceful=False)
-
-
-def actor_processes() -> list[psutil.Process]:
-    """Return the processes of the actors of all nodes."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if "ray::HostActor" in " ".join(process.info["cmdline"] or [])
-    ]

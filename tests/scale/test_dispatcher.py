@@ -16,7 +16,7 @@ from codepref.scale.records import Event, Finished, GivenUp, Host, HostLost, Wor
 class FakeHosts:
     """Hosts that double a number. Each `wait` lets one host finish its oldest batch, or lose everything.
 
-    loses: whether a host that holds these items is lost now, instead of a result. A lost host comes back as a new one.
+    loses: returns whether a host that holds these items is lost now. A new host of the same name replaces it.
     """
 
     def __init__(self, capacities: Sequence[int], loses: Callable[[list[int]], bool] = lambda items: False) -> None:

@@ -74,14 +74,14 @@ def test_an_error_of_the_service_is_raised(item: str, kind: type[Exception], tex
         run([item], count=1)
 
 
-def test_a_machine_that_cannot_do_the_work_is_told_once():
+def test_a_process_whose_service_refuses_the_machine_is_left_out_with_one_message():
     messages: list[str] = []
     with pytest.raises(MachineError, match="no process can do the work: no such device"):
         run([1], log=messages.append, refuse="no such device")
     assert sorted(messages) == [f"process {place} is left out: no such device" for place in range(2)]
 
 
-def test_a_process_that_can_do_no_more_work_hands_it_back():
+def test_work_that_no_process_can_do_ends_with_the_cause():
     with pytest.raises(MachineError, match="this machine is broken"):
         run(["broken", 2])
 

@@ -1,15 +1,17 @@
-"""Execution on a real Ray cluster gives the verdicts of this machine, whatever nodes do."""
+"""Execution on a real Ray cluster gives the verdicts of this machine, even if nodes are lost or left out."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, actor_processes
+from ray_processes import ROOT, actor_processes
 
 from codepref.config.scale import ScaleSection
 from codepref.errors import MachineError
@@ -67,7 +69,7 @@ def verdicts(out: Path) -> tuple[list[Any], list[Any], dict[str, Any]]:
 
 
 class Disturbance:
-    """A progress callback that calls each action once, when so many solutions are finished."""
+    """A progress callback. It calls each action once, as soon as the number of solutions beside it is finished."""
 
     def __init__(self, *actions: tuple[int, Callable[[], object]]) -> None:
         self.pending = list(actions)
@@ -100,12 +102,27 @@ def test_a_cluster_writes_the_files_of_one_machine_though_an_actor_and_a_node_ar
     assert files == {path.relative_to(tmp_path / "ray") for path in (tmp_path / "ray").rglob("*")}
 
 
+def test_an_actor_ends_when_only_the_raylet_of_its_node_is_killed(cluster: Any, add_node: Any):
+    node = add_node()
+    with ClusterEngine(RAY, jobs=1) as engine:
+        while node.node_id not in {host.node for host in engine.hosts.ready()}:
+            engine.hosts.wait(1.0)
+        raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+        actors = [process for process in actor_processes() if process.ppid() == raylet.pid]
+        workers = [worker for actor in actors for worker in actor.children(recursive=True)]
+        raylet.kill()
+        _, left = psutil.wait_procs(actors + workers, timeout=60)
+    assert actors
+    assert workers
+    assert not left
+
+
 UNFIT = {
     "it has codepref 0.0.1, and the driver has": ("codepref", "__version__ = '0.0.1'\n"),
     "the package codepref is missing there (not here)": ("codepref", "raise ImportError('not here')\n"),
     "this kernel offers no Landlock": ("sandlock", "def landlock_abi_version():\n    return 0\n"),
 }
-"""Packages of a node by the reason why the node is left out: their name and their text."""
+"""The reason why a node is left out -> the name and the text of the package on the node that is the cause."""
 
 
 def test_nodes_that_cannot_do_the_work_are_left_out_and_named(cluster: Any, add_node: Any, tmp_path: Path):
@@ -128,7 +145,7 @@ def test_nodes_that_cannot_do_the_work_are_left_out_and_named(cluster: Any, add_
         assert [line for line in lines if f"node {name}" in line and f": left out: {reason}" in line]
     assert [line for line in lines if line.endswith(": 1 core, can run solutions")]
     assert "  untrusted programs are confined on this machine" in lines
-    assert lines[-1] == "1 of 4 nodes can run solutions"
+    assert re.fullmatch(r"1 of \d+ nodes can run solutions", lines[-1])  # Ray may still list nodes of earlier tests
 
 
 def test_without_a_node_that_is_fit_there_is_one_message(cluster: Any, monkeypatch: pytest.MonkeyPatch):

@@ -115,7 +115,7 @@ def test_a_half_written_line_is_removed_and_the_run_continues(serve: Serve, tmp_
     assert server.counts()["answered"] == 5
 
 
-def test_an_older_journal_holds_the_server_s_own_word_for_the_end(tmp_path: Path) -> None:
+def test_a_server_s_own_words_for_the_end_in_an_older_journal_are_understood(tmp_path: Path) -> None:
     words = {"eos_token": "stop", "FINISH_REASON_MAX_TOKENS": "length", "stop": "stop", "paused": "paused"}
     reply = {"text": "x", "tokens_in": 1, "tokens_out": 1, "estimated": False}
     lines = [{"k": word, "e": "w", "s": 0.0, "c": 0.0, "a": {**reply, "finish": word}} for word in words]

@@ -8,6 +8,6 @@ from running import Running
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Running]:
-    """A server with one worker, at a free port."""
+    """Yield a server with one worker, at a free port."""
     with Running("--jobs", "1", "--cpu-seconds", "2", "--body-mb", "2") as running:
         yield running

@@ -72,9 +72,9 @@ class Running:
         return answer.status, json.loads(text) if "json" in found.get("content-type", "") else text, found
 
     def judge(self, *solutions: str, **more: Any) -> tuple[int, Any]:
-        """Send solutions of the problem "add"."""
+        """Send solutions of the problem ADD to `/judge`. Return the status, and the JSON of the answer."""
         return self.send("/judge", {"problem": ADD, "solutions": list(solutions), **more})[:2]
 
     def run(self, code: str, **more: Any) -> tuple[int, Any]:
-        """Send a program to `/run_code`."""
+        """Send a program to `/run_code`. Return the status, and the JSON of the answer."""
         return self.send("/run_code", {"code": code, "language": "python", **more})[:2]

@@ -1,4 +1,4 @@
-"""The server itself: tokens, sizes, a full queue, clients that go, signals, and what is left afterwards."""
+"""The server itself: tokens, sizes, a full queue, clients that close connections, signals, and leftover processes."""
 
 import contextlib
 import os
@@ -131,7 +131,7 @@ def test_a_token_is_needed_where_one_is_set() -> None:
         assert "secret" not in answer[1]["run_result"]["stdout"]
 
 
-def test_a_full_queue_is_said_and_a_client_that_goes_makes_room() -> None:
+def test_a_full_queue_gives_429_and_a_client_that_goes_makes_room() -> None:
     body = {"problem": ADD, "solutions": [LOOP], "limits": LONG}
     with Running("--jobs", "1", "--queue", "3") as server:
         assert server.judge(RIGHT)[0] == 200
@@ -201,7 +201,7 @@ def test_a_killed_worker_is_replaced_and_the_verdict_comes(server: Running) -> N
         (["--body-mb", "inf"], 2, "body mb must be a finite number above 0"),
         (["--cpu-seconds", "1000"], 2, "limits: cpu_seconds is 1000.0, and a request may have at most 300.0"),
         (["--token-file", "missing"], 2, "--token-file missing: No such file or directory"),
-        (["--host", "203.0.113.1"], 3, "cannot be used; take another --host or --port"),
+        (["--host", "203.0.113.1"], 3, "cannot be used. Take another host or port"),
     ],
 )
 def test_wrong_options_have_one_message(options: list[str], status: int, message: str) -> None:
@@ -212,7 +212,7 @@ def test_wrong_options_have_one_message(options: list[str], status: int, message
     assert "Traceback" not in ended.stderr
 
 
-def test_a_port_in_use_is_said(server: Running) -> None:
+def test_a_port_in_use_is_an_error_with_the_address(server: Running) -> None:
     command = [sys.executable, "-m", "codepref", "serve", "--jobs", "1", "--port", str(server.port)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=dict(os.environ))
     assert ended.returncode == 3

@@ -36,7 +36,7 @@ def test_shared_tokens_are_masked_on_both_sides(
 
 
 def test_frequent_tokens_of_long_answers_are_shared_too() -> None:
-    chosen = [1, 2] * 200  # difflib's autojunk would leave out tokens that are more than 1% of 200 tokens
+    chosen = [1, 2] * 200  # difflib's autojunk would leave out tokens that are more than 1% of at least 200 tokens
     assert differing_tokens(chosen, [*chosen, 3]) == ([0] * 400, [0] * 400 + [1])
 
 

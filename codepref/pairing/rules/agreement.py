@@ -1,8 +1,9 @@
 """The rule `agreement`: it chooses a solution whose answers many other solutions give too. Pure.
 
 Most self-written tests of a weak model may be wrong, so the number of tests that a solution passes is weak evidence. It
-is stronger evidence that many independent solutions give the same answers to many inputs. The number of tests passed is
-compared with the other solutions of the problem only, because the share of right tests differs much between problems.
+is stronger evidence if many independent solutions give the same answers to many inputs. The number of tests that a
+solution passes is compared only with that of other solutions of the problem, because the share of right tests differs
+much between problems.
 The rule is codepref's own and is not published elsewhere.
 """
 
@@ -17,9 +18,8 @@ from codepref.pairing.rules.base import LATE, Bools, Candidate, Choice, Ints, Pa
 from codepref.pairing.rules.consensus import why_undecidable
 
 ODDS = 2.5
-"""The factor between the odds that a pair is right and the odds of share x tests passed; see `confidence_of`. It was
-fitted to data; see `benchmarks/pairs/leave_out.py`. It moves the confidence, and changes neither the pairs nor their
-order."""
+"""The factor `odds` of `confidence_of`. It was fitted to data; see `benchmarks/pairs/leave_out.py`. It changes the
+confidence, but neither the pairs that this rule chooses nor their order by confidence."""
 MAX_RAISING = 0.2
 """An input is left out if more than this share of the working solutions do not answer it, which means RAISED or LATE in
 place of an answer. Such an input is probably outside the problem. All inputs are used if fewer than three would remain.
@@ -31,8 +31,8 @@ class Group:
     """Solutions that gave the same answers to all inputs that are compared.
 
     rows: the indices of the solutions, those of the most frequent form first. share: their share of all solutions.
-    tests_passed: the share of the tests that they pass, where each test counts as often as the model wrote it.
-    relative_tests: tests_passed, divided by the largest share of tests that any solution of the problem passes.
+    tests_passed: the share of the tests that they pass on average, where each test counts as often as the model wrote
+    it. relative_tests: tests_passed, divided by the largest share of tests that any solution of the problem passes.
     answers: their answers to these inputs, an array (A,).
     """
 
@@ -163,9 +163,10 @@ def _one_per_form(verdicts: RuleInput, rows: Ints) -> list[int]:
 def worst_first(verdicts: RuleInput, group: Group) -> list[int]:
     """Return the solutions that may be rejected if the group is chosen: the worst first, and one for each form.
 
-    The solutions outside the group are ordered by the share of failed tests among those that the chosen solution
-    passes. Among equals, the share of all inputs with another answer decides. LATE does not count as another answer.
-    Solutions for which both are 0 and solutions of the chosen solution's form are left out.
+    The solutions outside the group are compared with the group's first solution. They are ordered by the share of tests
+    that they fail, among the tests that the first solution passes. Among equals, the share of all inputs to which they
+    give another answer decides. LATE does not count as another answer. Solutions for which both shares are 0 are left
+    out, and so are solutions of the same form as the first solution.
     """
     chosen = group.rows[0]
     outside = np.setdiff1d(np.arange(len(verdicts.passed_ST)), group.rows)

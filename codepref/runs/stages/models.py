@@ -85,9 +85,10 @@ def stage_train(work: Work) -> Result:
 def stage_baseline(work: Work) -> Result:
     """Train SFT on the chosen answers of this round's pairs, and write the model to baseline/.
 
-    The training starts from the model from which preference training starts, and takes as many steps of the same batch
-    size as that training plans. With a method that learns from single answers, such as KTO, the answers are the wanted
-    ones among those. With validation, the step with the best probe is kept, as in preference training.
+    The training starts from the model from which preference training starts. It plans as many steps of the same batch
+    size as that training, unless rows of the answers are left out, for example since they are too long. If the method
+    learns from single answers, as KTO does, the baseline learns from those of them that are wanted. Validation works
+    as in preference training.
     """
     recipe = work.recipe
     pairs = read_pairs(work.folder / "pairs.parquet")
@@ -112,7 +113,9 @@ def stage_baseline(work: Work) -> Result:
 def matching_epochs(rows: int, other_rows: int, other_epochs: float, batch_size: int) -> float:
     """Return the number of epochs over `rows` that takes as many steps as `other_epochs` epochs over `other_rows`.
 
-    Example: 40 pairs in batches of 16 make 3 steps an epoch. 20 answers make 2, so 1.5 epochs over them take 3 steps.
+    It takes at least one step.
+    Example: 40 pairs in batches of 16 make 3 steps in one epoch. 20 answers make 2 steps in one epoch, so 1.5 epochs
+    over them take 3 steps.
     """
     steps = math.ceil(math.ceil(other_rows / batch_size) * other_epochs)
     return max(1, steps) / max(1, math.ceil(rows / batch_size))

@@ -73,7 +73,7 @@ class Ask:
 class Engine(Protocol):
     """A model that answers chat prompts. Opening it should be cheap: weights should be loaded at the first answer.
 
-    An engine may also have the method `prepare`; see `Preparable`.
+    An engine may also have the methods of `Preparable`, `DecodingAware` and `Summarising`.
     """
 
     @property
@@ -128,7 +128,10 @@ class Preparable(Protocol):
 
 @runtime_checkable
 class DecodingAware(Protocol):
-    """An engine whose summary depends on the decoding, also if no answer is missing and `answers` is not called."""
+    """An engine whose summary depends on the decoding.
+
+    The sampler calls `take_decoding` even if no answer is missing, in which case it does not call `answers`.
+    """
 
     def take_decoding(self, decoding: Decoding) -> None:
         """Take the decoding of a call of the sampler."""

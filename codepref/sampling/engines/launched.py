@@ -82,7 +82,8 @@ class Servers:
     def settings(self) -> ModelServer:
         """Return the settings of calls to a server. Its address is NOWHERE.
 
-        The server's preset gives settings that the user left open.
+        The server's preset gives settings that the user left open. It can also set the number of answers per call, and
+        forbid seeds, whatever the user has set.
         """
         calls = replace(self.calls, base_url=(NOWHERE,), served_name="", api_key_env="", budget=-1.0)
         preset = PRESETS.get(self.section.preset)

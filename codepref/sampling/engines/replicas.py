@@ -24,8 +24,8 @@ SERVICE = "codepref.sampling.engines.replicas:SamplingService"
 """The name of the service for a `ServiceSpec`."""
 
 BATCHES, MIN_CHUNK, MIN_CHUNKS = 2, 16, 8
-"""A replica gets two batches of asks at a time, or fewer if that would make fewer than eight chunks. A chunk of fewer
-than 16 asks would compute too little at once."""
+"""A replica gets the asks in chunks of two batches. If that makes fewer than about eight chunks, the chunks are
+smaller. They then hold at least 16 asks, unless two batches or all asks are fewer."""
 
 GPUS = Path("/proc/driver/nvidia/gpus")
 """A folder with one entry for each GPU, where NVIDIA's driver is loaded."""
@@ -35,7 +35,7 @@ class SamplingService:
     """One replica. An item is (asks, decoding, seed, batch size), and its result the answers and facts about them.
 
     fingerprint: that of the driver's model. model, dtype, device: see `open_engine`.
-    Raises UserError if there is no such model here, and MachineError if it is another one.
+    Raises what `open_engine` raises, and MachineError if the model has another fingerprint here.
     """
 
     capacity = threads = 1
@@ -46,7 +46,7 @@ class SamplingService:
             raise MachineError(f"the model {model} differs there from the driver's. Copy the same files to all nodes")
 
     def handle(self, items: Sequence[tuple[Sequence[Ask], Decoding, int, int]]) -> list[tuple[list[Answer], Any]]:
-        """Return the answers to each item's asks, in order."""
+        """Return the answers to each item's asks, in order, with the facts that the engine states about them."""
         return [self._answers(*item) for item in items]
 
     def _answers(
@@ -59,11 +59,11 @@ class SamplingService:
         return [answers[place] for place in range(len(asks))], facts
 
     def close(self) -> None:
-        """Do nothing: the process ends with its weights."""
+        """Do nothing. The weights are freed when the process ends."""
 
 
 class ReplicatedEngine:
-    """An engine whose answers several processes compute. Each answer has its own seed, so they are those of one engine.
+    """An engine whose answers other processes compute. Each answer has its own seed, whichever process computes it.
 
     scale: where the processes run, and how many there are. model, dtype, device: see `open_engine`. log: called with
     messages about nodes that are lost or left out.
@@ -92,17 +92,18 @@ class ReplicatedEngine:
         return self._one.prompt_length(messages)
 
     def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
-        """Take the largest number of answers that a process computes at once."""
+        """Take the largest number of answers that a process computes at once. The other arguments have no effect."""
         self._batch_size = batch_size
 
     def summary(self) -> dict[str, Any]:
-        """Return the facts that a process stated about its answers, such as the type of the numbers."""
+        """Return the facts of the chunk that was finished last, such as the type of the numbers, or {} without any."""
         return self._facts
 
     def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
         """Yield (place in `asks`, answer) as soon as a process has finished a chunk of asks.
 
-        Raises what the model's engine raises, and MachineError if no process can do the work.
+        Raises what the model's engine raises, MachineError if no process can do the work, and InfrastructureError if
+        the process that computes a chunk is lost too often.
         """
         chunk = min(BATCHES * self._batch_size, max(MIN_CHUNK, math.ceil(len(asks) / MIN_CHUNKS)))
 
@@ -117,7 +118,8 @@ class ReplicatedEngine:
                 if isinstance(result, GivenUp):
                     task = asks[done.key[0]].task_id
                     raise InfrastructureError(
-                        f"answers from {task} on cannot be computed: lost {result.tries} times: {result.cause}"
+                        f"answers to {task} and problems after it cannot be computed, since {result.tries} processes "
+                        f"that computed them were lost. The cause of the last loss was: {result.cause}"
                     )
                 answers, self._facts = result
                 yield from zip(done.key, answers, strict=True)
@@ -147,7 +149,7 @@ class ReplicatedEngine:
 def replica_places(nodes: Sequence[Node], replicas: int) -> list[Place]:
     """Return where replicas run: on the nodes with GPUs, or on all nodes with cores if no node has a GPU.
 
-    replicas: the number on each node. 0 means one for each GPU, or one for each node without GPUs.
+    replicas: the number on each node. 0 means one for each GPU, or one for each node if no node has a GPU.
     """
     with_gpus = [node for node in nodes if node.gpus]
     places = []
@@ -160,7 +162,7 @@ def replica_places(nodes: Sequence[Node], replicas: int) -> list[Place]:
 
 
 def _environment(place: int, count: int) -> dict[str, str]:
-    """Return the variables of a process on this machine: its GPU if there are several, or its share of the cores."""
+    """Return the variables of a process on this machine: its GPU, or without GPUs its share of the cores."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     gpus = named.split(",") if named else [str(at) for at in range(len(list(GPUS.iterdir())))] if GPUS.is_dir() else []
     if gpus:

@@ -36,7 +36,8 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
     processes, each process samples and runs its share of the answers. The result's `sampled` counts the sampled
     answers, and its curve holds the mean reward. Raises what `run_training` raises, and UserError for problems without
     tests, for fewer problems than a step needs, for `online.kl` above 0 when the start model is an adapter, and for
-    FSDP or DeepSpeed. Raises MachineError when the sandbox cannot confine programs.
+    FSDP or DeepSpeed. Raises MachineError when the sandbox cannot confine programs, or when the server at `online.url`
+    does not answer.
     """
     from codepref.training.rewards import ExecutionReward
     from codepref.training.trainer import run_training
@@ -72,8 +73,8 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
             build=build,
             first_loss=lambda trainer, settings: 0.0,
             sampled_per_step=job.settings.batch_size,
-            # the rows hold no answers, and the weights also depend on how answers are sampled and rewarded. Where the
-            # answers run does not change their rewards.
+            # The rows hold no answers, and the weights also depend on how answers are sampled and rewarded. The key
+            # leaves out the address of the server, so that a training can resume with another one.
             key_parts=[repr(part) for part in (replace(data.settings, url=""), data.limits, list(data.problems))],
         )
 

@@ -28,15 +28,16 @@ from codepref.training.rows import TrainingRows, preference_rows
 def train_without_reference(job: TrainingJob, pairs: Sequence[Pair], loss: PairLoss) -> TrainingResult:
     """Train on `pairs` with a loss without a reference model, and write the complete model to `job.out`.
 
-    To `loss` is added `chosen_weight` times the mean negative log-likelihood of a token of the chosen answers. Raises
-    what `run_training` raises, and UserError for FSDP or DeepSpeed, with which TRL would load a reference model.
+    The loss of the training is `loss` plus `chosen_weight` times the mean negative log-likelihood of a token of the
+    chosen answers. Raises what `run_training` raises, and UserError for FSDP or DeepSpeed, with which TRL would load a
+    reference model.
     """
     from codepref.training.trainer import run_training
 
     if sharded():
         raise UserError(
-            f"method {job.settings.method} has no reference model, and with FSDP or DeepSpeed TRL would load one: set "
-            "training.processes, or an accelerate configuration without FSDP and DeepSpeed"
+            f"training.method = {job.settings.method!r} has no reference model, and with FSDP or DeepSpeed TRL would "
+            "load one. Set training.processes, or an accelerate configuration without FSDP and DeepSpeed"
         )
 
     def rows(chat: Chat) -> TrainingRows:
@@ -102,7 +103,7 @@ def likelihood_mistakes(settings: TrainingSection, online: OnlineSection) -> lis
     if settings.chosen_weight:
         return []
     return [
-        f"training.method = {settings.method!r} holds the likelihood of the chosen answers: set "
+        f"training.method = {settings.method!r} needs the likelihood term of the chosen answers: set "
         "training.chosen_weight above 0"
     ]
 
@@ -130,7 +131,7 @@ ORPO = Method(
     partial(train_without_reference, loss=orpo),
     learns_from="pairs",
     sources=("pairs",),
-    learning_rate=5e-6,  # the paper's models are trained at 5e-6 to 8e-6; the loss holds SFT's
+    learning_rate=5e-6,  # the paper's models are trained at 5e-6 to 8e-6; the loss includes that of SFT
     lora_learning_rate=5e-5,
     mistakes=likelihood_mistakes,
 )

@@ -13,7 +13,7 @@ from ..wire.printed import MAX_FETCHED, MAX_PRINTED
 from .base import PASSED, Kind, PreparedTest, Runner
 
 MAX_NAMES = 1 << 16
-"""The largest number of characters in the paths of all files together."""
+"""The largest number of characters in the paths of all files that are sent back together."""
 
 
 class Run(Kind):
@@ -27,7 +27,10 @@ class Run(Kind):
         """Do nothing, since the test has no source."""
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the program in the solution's process, and write what it printed into the page. Return P."""
+        """Run the program in the solution's process, and write what it printed into the page. Return PASSED.
+
+        Raises TypeError or ValueError if the solution's process sends a malformed or a too large result.
+        """
         answer = runner.link.request("run", runner.source)
         if type(answer) is not tuple or list(map(type, answer)) != [int, bytes, bytes, dict]:
             raise TypeError("the solution's process sent a malformed result")

@@ -1,4 +1,4 @@
-"""Runs a whole program in this process, and returns its status and all that it printed.
+"""Runs a whole program in this process, and returns its status and what it printed.
 
 `program.py` describes how a program runs. Here the program also has files of the client beside it, its standard error
 is kept, and an exception ends it as in an interpreter: with a traceback and the status 1.
@@ -19,14 +19,14 @@ from ..wire.printed import MAX_FETCHED, MAX_PRINTED
 from .program import end_program, execute_file, make_outputs_append, open_descriptors, open_streams, open_unnamed
 
 NAMES = ("solution.py", "program.py", "main_program.py", "run_code_program.py")
-"""Names of the program's file. The first that no file of the client has is taken."""
+"""Names of the program's file. The first that no file of the client has is taken, or else the last."""
 
 Captured = tuple[int, bytes, bytes, dict[str, bytes]]
 """The status, standard output, standard error, and the files that the client asked for, by their paths."""
 
 
 def run_captured(source: str, leave: Callable[[Any], None]) -> Captured:
-    """Run a program as `__main__`, and return what it printed.
+    """Run a program as `__main__`, and return its status and what it printed, up to MAX_PRINTED bytes of each stream.
 
     source: a line of JSON with `stdin` (text), `files` (path -> Base64 text) and `fetch` (a list of paths), and then
     the program. The paths are relative to the scratch folder.
@@ -98,7 +98,7 @@ def _exit_status(code: Any) -> int:
 
 
 def _print_error(error: BaseException, path: str) -> None:
-    """Print an exception as an interpreter does, without the frames of codepref."""
+    """Print an exception as an interpreter does, without the frames of codepref that lead to the program."""
     frame: types.TracebackType | None = error.__traceback__
     while frame is not None and frame.tb_frame.f_code.co_filename != path:
         frame = frame.tb_next

@@ -65,7 +65,7 @@ def run_program(preamble: str, source: str, text: str, leave: Callable[[bytes], 
 
 
 def execute_file(path: str, preamble: str, source: str) -> None:
-    """Run the preamble and the source in one module, as `__main__`. The source lies in the file at `path`."""
+    """Run the preamble and the source in one module, as `__main__`. The file at `path` holds the same code."""
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     module.__dict__.update(__file__=path, __builtins__=builtins, __annotations__={}, __cached__=None)
@@ -78,7 +78,7 @@ def execute_file(path: str, preamble: str, source: str) -> None:
 def open_descriptors(text: str) -> int:
     """Open files for the descriptors 0 and 1. Return a descriptor at which the output can be read.
 
-    The files have no names, so a program that lists its folder sees only its own file.
+    The files have no names, so a program that lists its folder does not see them.
     """
     with open("stdin", "wb") as file:
         file.write(text.encode())

@@ -231,7 +231,7 @@ class Link:
         return self._answer(number, self._receive(), table)
 
     def _receive(self) -> bytes:
-        """Return the bytes of the next answer, and add them to the digest."""
+        """Return the bytes of the next answer, which the digest includes. End this process if they are too many."""
         (length,) = LENGTH.unpack(self._read(4))
         self.last_reply = length
         if length > MAX_REPLY:

@@ -1,7 +1,7 @@
 """Quick ways to write and read the answers that most calls give: None, a bool, a number or a short text.
 
-The bytes are those of `Encoder` and `Decoder`, which take several times as long. The reader is as strict as `Decoder`:
-for any other bytes it says that it cannot read them, and the caller uses `Decoder`.
+The bytes have the form of `Encoder` and `Decoder`, which take longer. The reader is as strict as `Decoder`. For bytes
+that it cannot read it returns UNKNOWN, and the caller then uses `Decoder`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ UNKNOWN = object()
 """What `read_answer` returns for bytes that it cannot read."""
 
 MAX_TEXT = 1 << 10
-"""The largest size of a text, in bytes, that these functions write and read."""
+"""These functions write and read no text with more bytes than this."""
 
 _NO_CHANGES = U32.pack(0)
 # The sizes of an answer: the number of the request (4 bytes), a sign, a tag, the value, and the number of changes (4).
@@ -26,7 +26,11 @@ _LARGEST = 1 << 63
 
 
 def scalar_bytes(value: Any) -> bytes | None:
-    """Return what `Encoder` writes for a value of exactly one of these types, or None for any other value."""
+    """Return what `Encoder` writes for None, a bool, an int of 64 bits, a float or a text.
+
+    Return None for a text of more than MAX_TEXT // 4 characters, for a subclass of these types, and for any other
+    value.
+    """
     kind = type(value)
     if kind is bool:
         return b"T" if value else b"F"
@@ -43,12 +47,12 @@ def scalar_bytes(value: Any) -> bytes | None:
 
 
 def answer_bytes(number: bytes, written: bytes) -> bytes:
-    """Return the answer to the request `number` with a value that `scalar_bytes` has written, and without changes."""
+    """Return the answer to the request `number`, with a value that `scalar_bytes` has written, and with no changes."""
     return number + b"+" + written + _NO_CHANGES
 
 
 def read_answer(data: bytes, number: bytes) -> Any:
-    """Return the value of an answer that `answer_bytes` can have made, or UNKNOWN for all other bytes."""
+    """Return the value of an answer that has the form of `answer_bytes`, or UNKNOWN for all other bytes."""
     size = len(data)
     if size < _CONSTANT_SIZE or data[:_SIGN] != number or data[_SIGN] != _PLUS or data[-4:] != _NO_CHANGES:
         return UNKNOWN
