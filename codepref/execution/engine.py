@@ -215,9 +215,12 @@ class Engine:
                 starting[index].close()
                 starting[index] = Worker(unconfined=self._unconfined)
 
-    def _listen(self, seconds: float = SILENCE_SECONDS / 4) -> None:
-        """Wait some seconds for messages of workers, and handle them. Discard workers that are lost or silent."""
-        for key, _ in self._selector.select(timeout=seconds):
+    def _listen(self, seconds: float | None = None) -> None:
+        """Wait for messages of workers and handle them. Discard workers that are lost or silent.
+
+        seconds: the longest wait; None means a quarter of SILENCE_SECONDS.
+        """
+        for key, _ in self._selector.select(timeout=SILENCE_SECONDS / 4 if seconds is None else seconds):
             worker = key.fileobj
             if not isinstance(worker, Worker):
                 continue  # a descriptor that wakes a `StreamEngine`

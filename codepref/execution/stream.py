@@ -16,7 +16,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from codepref.execution.engine import SILENCE_SECONDS, Engine
+from codepref.execution.engine import Engine
 from codepref.execution.joined_job import JoinedJob
 from codepref.execution.limits import Limits
 from codepref.execution.state import Job, TaskState
@@ -108,7 +108,7 @@ class StreamEngine(Engine):
             self._admit()
             self._forget_cancelled()
             self._assign_queued()
-            self._listen(1.0 if self._unwanted else SILENCE_SECONDS / 4)
+            self._listen(1.0 if self._unwanted else None)
 
     def unfinished(self) -> list[Work]:
         """Forget the work that has no result. Return it, apart from work that was cancelled."""
@@ -245,7 +245,7 @@ class StreamEngine(Engine):
         except WorkerLost as error:
             self._lost(worker, str(error))
 
-    def _listen(self, seconds: float = SILENCE_SECONDS / 4) -> None:
+    def _listen(self, seconds: float | None = None) -> None:
         super()._listen(seconds)
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake)
