@@ -61,9 +61,10 @@ def add_node(cluster: Any) -> Iterator[Any]:
 
 
 def actor_processes() -> list[psutil.Process]:
-    """Return the processes of the actors of all nodes."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if "ray::HostActor" in " ".join(process.info["cmdline"] or [])
-    ]
+    """Return the processes of the actors of all nodes. Actors of other clusters on this machine are not among them."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "ray::HostActor" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
