@@ -97,7 +97,7 @@ def test_a_finished_call_asks_nothing_again_and_more_answers_keep_those_that_the
 def test_several_servers_share_the_answers_and_one_that_dies_loses_none(
     serve_model: ServeModel, tmp_path: Path
 ) -> None:
-    lasting, dying = serve_model("--seconds", "0.01"), serve_model("--seconds", "0.01", "--die-after", "40")
+    lasting, dying = serve_model("--seconds", "0.05"), serve_model("--seconds", "0.01", "--die-after", "40")
     notes: list[str] = []
     rows = codepref.sample(
         problems(100),

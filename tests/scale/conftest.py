@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from ray_processes import ROOT
 
-ROOT = Path(__file__).parents[2]
 STORE = 80 << 20
 """The size of a node's object store, in bytes. Ray's minimum is a little lower."""
 
@@ -58,13 +57,3 @@ def add_node(cluster: Any) -> Iterator[Any]:
     for node in added:
         if node in cluster.worker_nodes:
             cluster.remove_node(node, allow_graceful=False)
-
-
-def actor_processes() -> list[psutil.Process]:
-    """Return the processes of the actors of all nodes. Actors of other clusters on this machine are not among them."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if "ray::HostActor" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
