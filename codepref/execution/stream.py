@@ -11,6 +11,7 @@ import contextlib
 import math
 import os
 import selectors
+import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -67,6 +68,8 @@ class StreamEngine(Engine):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake_lock = threading.Lock()
+        self._closed = False
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._inbox: deque[Work] = deque()
         self._open: dict[TaskState, Work] = {}
@@ -91,12 +94,14 @@ class StreamEngine(Engine):
         self._wake_up()
 
     def stop(self) -> None:
-        """Let `serve` return soon. Work that is not finished stays unfinished."""
+        """Let `serve` return soon. Work that is not finished stays unfinished. After `close` this does nothing."""
         self._stopped = True
         self._wake_up()
 
     def _wake_up(self) -> None:
-        os.eventfd_write(self._wake, 1)
+        with self._wake_lock:  # after `close`, the number of the descriptor may belong to another file
+            if not self._closed:
+                os.eventfd_write(self._wake, 1)
 
     def serve(self) -> None:
         """Run the work of other threads until `stop` is called.
@@ -121,7 +126,9 @@ class StreamEngine(Engine):
         """End all workers and all processes that they have started."""
         self._selector.unregister(self._wake)
         super().close()
-        os.close(self._wake)
+        with self._wake_lock:
+            self._closed = True
+            os.close(self._wake)
 
     def _admit(self) -> None:
         while self._inbox:

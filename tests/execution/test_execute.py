@@ -113,6 +113,16 @@ def test_a_killed_run_continues_where_it_stopped(tmp_path):
     assert json.loads((tmp_path / "summary.json").read_text())["judged_in_this_run"]["samples"] <= 18
 
 
+def test_temporary_files_of_a_killed_run_are_removed(tmp_path):
+    left = tmp_path / ".verdicts.parquet.123.tmp"
+    foreign = tmp_path / ".notes.123.tmp"
+    for path in (left, foreign):
+        path.write_bytes(b"half")
+    execute([problem("t")], [Solution("t", 0, "def f(x):\n    return x + 1\n")], out=tmp_path)
+    assert not left.exists()
+    assert foreign.exists()
+
+
 def test_identical_solutions_run_once(engine):
     texts = ["import os\ndef f(x):\n    return os.getpid()\n"] * 20
     solutions = [Solution("t", at, text) for at, text in enumerate(texts)]
