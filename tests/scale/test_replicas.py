@@ -1,0 +1,60 @@
+"""Several processes with the same model give the answers of one, in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from codepref.config.scale import ScaleSection
+from codepref.errors import UserError
+from codepref.problems import load_problems
+from codepref.sampling.engines.base import Decoding
+from codepref.sampling.sample import sample, sample_to_file
+
+PROBLEMS = load_problems("starter:heldout")[:12]
+DECODING = Decoding(temperature=0.8, top_p=0.95, max_new_tokens=60)
+
+
+def answers(out: Path, scale: ScaleSection | None, **settings: Any) -> bytes:
+    sample_to_file(PROBLEMS, "starter", out, n=6, decoding=DECODING, seed=3, scale=scale, **settings)
+    return out.read_bytes()
+
+
+def test_two_processes_write_the_file_of_one(tmp_path: Path) -> None:
+    one = answers(tmp_path / "one.jsonl", None)
+    assert answers(tmp_path / "two.jsonl", ScaleSection(replicas=2)) == one
+    assert one.count(b"\n") == 72
+
+
+def test_a_process_that_is_killed_costs_no_answer(tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill_one(done: int, total: int) -> None:
+        if not killed:
+            child = next(c for c in psutil.Process().children() if "codepref.scale.child" in " ".join(c.cmdline()))
+            killed.append(child.pid)
+            child.kill()
+
+    one = answers(tmp_path / "one.jsonl", None)
+    assert answers(tmp_path / "two.jsonl", ScaleSection(replicas=2), progress=kill_one) == one
+    assert killed
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+def test_the_nodes_of_a_cluster_write_the_file_of_one_machine(
+    cluster: Any, add_node: Callable[..., Any], tmp_path: Path
+) -> None:
+    add_node()
+    one = answers(tmp_path / "one.jsonl", None)
+    assert answers(tmp_path / "ray.jsonl", ScaleSection("ray", wait_seconds=120)) == one
+    assert answers(tmp_path / "ray2.jsonl", ScaleSection("ray", replicas=2, wait_seconds=120)) == one
+
+
+def test_a_model_that_is_missing_is_one_message(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nowhere"):
+        sample(PROBLEMS, str(tmp_path / "nowhere"), scale=ScaleSection(replicas=2))
