@@ -142,7 +142,11 @@ def _means(tables: Sequence[Answers]) -> Mapping[str, float]:
 
 
 def _confident(table: Answers, form: str, odds: float) -> list[Answer]:
-    """Return the answers of a form with the confidence of the rule `agreement`."""
+    """Return the answers of a form.
+
+    Each has the confidence that the formula of the rule `agreement` gives with the constant `odds`, or -1 if the form
+    gives no pair.
+    """
     return [
         Answer(
             confidence_of(int(row[MEMBERS]), int(row[SOLUTIONS]), row[RELATIVE], odds) if row[TRUST] >= 0 else -1.0,

@@ -171,8 +171,8 @@ def add_scale(parser: Parser, *, replicas: bool = False) -> None:
             "--replicas",
             type=int,
             default=0,
-            help="processes that hold the model; with --executor ray, the number on each node (default: one process, "
-            "and with ray one per GPU, or one per node if no node has a GPU)",
+            help="processes that hold the model; with --executor ray, the number on each node (default: one, or one "
+            "per core for a small model on a CPU; with ray one per GPU, or one per node if no node has a GPU)",
         )
 
 

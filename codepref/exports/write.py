@@ -104,7 +104,10 @@ def _merged(path: Path, settings: Settings) -> tuple[Path, Settings]:
 
 
 def _check_text(row: dict[str, Any]) -> None:
-    """Raise UnfitError for a row with a lone surrogate, since one such row makes the whole file unreadable."""
+    """Raise UnfitError for a row with a lone surrogate.
+
+    One such row would make a whole file of JSON lines unreadable, and a file of Parquet could not be written.
+    """
     try:
         json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError:

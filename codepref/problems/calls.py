@@ -103,9 +103,11 @@ def check_call(source: str, where: str) -> str:
             return source
     except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError):
         pass  # the message below names the form
-    form = '{"function": name, "arguments": list, "expected": value}'
+    form = '{"function": name, "arguments": list or the text of a Python list, "expected": value}'
     more = '"class", "wrapped", "order" ("items" or "all"), "tolerance", "arguments_as" and "result_as"'
-    raise UserError(f'{where}: a test of kind "calls" must be JSON of the form {form}. It may also hold {more}')
+    raise UserError(
+        f'{where}: a test of kind "calls" is malformed. It must be JSON of the form {form}, and may hold {more}'
+    )
 
 
 def _is_comparison(fields: Mapping[str, Any]) -> bool:

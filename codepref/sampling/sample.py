@@ -204,17 +204,22 @@ def open_replicas(
     device: str,
     log: Callable[[str], None] = lambda text: None,
 ) -> Engine:
-    """Return the engine for a model, which computes in other processes if `scale` asks for that.
+    """Return the engine for a model. An engine is returned as it is.
 
-    model: a name, as for `sample`, or an engine, which is used as it is. Raises what `open_engine` raises.
+    scale: None for one process. Otherwise the engine uses the processes that `scale` asks for, and if it leaves the
+    number open, those that suit the model.
     """
     if not isinstance(model, str):
         return as_engine(model)
-    if scale is not None and (scale.executor == "ray" or scale.replicas > 1):
-        from codepref.sampling.engines.replicas import ReplicatedEngine
+    engine = open_engine(model, dtype=dtype, device=device)
+    if scale is None or (scale.executor == "local" and scale.replicas == 1):
+        return engine
+    from codepref.sampling.engines.replicas import ReplicatedEngine
+    from codepref.sampling.engines.transformers import TransformersEngine
 
-        return ReplicatedEngine(model, scale, dtype=dtype, device=device, log=log)
-    return open_engine(model, dtype=dtype, device=device)
+    if scale.executor == "local" and not scale.replicas and not isinstance(engine, TransformersEngine):
+        return engine
+    return ReplicatedEngine(engine, model, scale, dtype=dtype, device=device, log=log)
 
 
 def _template(template: str | None, kind: str) -> str:

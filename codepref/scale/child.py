@@ -9,19 +9,28 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from codepref.scale.hosting import describe, open_service
-from codepref.scale.local import LENGTH
+from codepref.scale.records import LENGTH, Service, ServiceSpec
 
 _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Read a `ServiceSpec` and then batches (number, items) from the descriptor in argv[1], and send results back."""
-    _end_with_parent()
-    channel = socket.socket(fileno=int(sys.argv[1]))
+    """Open the service of the `ServiceSpec` that comes from the descriptor in argv[1], and run it."""
+    run(int(sys.argv[1]), open_service)
+
+
+def run(descriptor: int, opened: Callable[[ServiceSpec], Service]) -> None:
+    """Run a service: read a `ServiceSpec` and then batches (number, items) from a socket, and send results back.
+
+    opened: returns the service.
+    """
+    end_with_parent()
+    channel = socket.socket(fileno=descriptor)
     lock = threading.Lock()
 
     def send(message: Any) -> None:
@@ -37,7 +46,7 @@ def main() -> None:
 
     stream = channel.makefile("rb")
     try:
-        service = open_service(_read(stream))
+        service = opened(_read(stream))
     except Exception as error:  # noqa: BLE001 - the parent raises it
         send(("failed", describe(error)))
         return
@@ -52,7 +61,8 @@ def main() -> None:
             threads.submit(handle, *message)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -7,15 +7,15 @@ import itertools
 import pickle
 import selectors
 import socket
-import struct
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from codepref.errors import MachineError
+from codepref.scale.forked import ForkedProcess
 from codepref.scale.hosting import own_command
-from codepref.scale.records import Event, Finished, Host, HostLost, ServiceSpec
+from codepref.scale.records import LENGTH, Event, Finished, Host, HostLost, Service, ServiceSpec
 
 MAX_STARTS = 3
 """A place gets no further process after this many in a row have ended before they were ready."""
@@ -23,25 +23,28 @@ MAX_STARTS = 3
 READY_SECONDS = 600.0
 """After this time without a process that is ready, `LocalHosts.ready` raises MachineError."""
 
-LENGTH = struct.Struct(">Q")
+
+class Child(Protocol):
+    """A process that was started, with two methods of `subprocess.Popen`."""
+
+    def kill(self) -> None:
+        """End the process."""
+        ...
+
+    def wait(self) -> int:
+        """Wait until the process has ended, and return its exit status."""
+        ...
 
 
 class _Process:
     """A child process at the other end of a socket."""
 
-    def __init__(self, number: int, place: int, spec: ServiceSpec, environment: dict[str, str]) -> None:
+    def __init__(self, number: int, place: int, spec: ServiceSpec, start: Callable[[int, int], Child]) -> None:
         self.number, self.place = number, place
         self.received = bytearray()
         ours, theirs = socket.socketpair()
-        command, own_environment = own_command("codepref.scale.child", str(theirs.fileno()))
         try:
-            self.process = subprocess.Popen(
-                command,
-                pass_fds=[theirs.fileno()],
-                env=own_environment | environment,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            self.process = start(place, theirs.fileno())
         except OSError as error:
             ours.close()
             raise MachineError(f"a process cannot be started ({error.strerror or error})") from None
@@ -96,9 +99,11 @@ class LocalHosts:
         count: int,
         *,
         environment: Callable[[int], dict[str, str]] = lambda place: {},
+        forked: Callable[[], Service] | None = None,
         log: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._spec, self._count, self._environment, self._log = spec, count, environment, log
+        self._forked = forked
         self._numbers = itertools.count()
         self._selector = selectors.DefaultSelector()
         self._processes: dict[int, _Process] = {}
@@ -116,7 +121,7 @@ class LocalHosts:
         taken = {process.place for process in self._processes.values()}
         for place in range(self._count):
             if place not in taken and self._failed_starts[place] < MAX_STARTS:
-                process = _Process(next(self._numbers), place, self._spec, self._environment(place))
+                process = _Process(next(self._numbers), place, self._spec, self._start)
                 self._processes[process.number] = process
                 self._selector.register(process, selectors.EVENT_READ)
         hosts = [process.host for process in self._processes.values() if process.host is not None]
@@ -127,6 +132,18 @@ class LocalHosts:
             cause = "; ".join(dict.fromkeys(self._causes.values())) or "it was not ready in time"
             raise MachineError(f"no process can do the work: {cause}")
         return hosts
+
+    def _start(self, place: int, descriptor: int) -> Child:
+        if self._forked is not None:
+            return ForkedProcess(descriptor, self._forked)
+        command, environment = own_command("codepref.scale.child", str(descriptor))
+        return subprocess.Popen(
+            command,
+            pass_fds=[descriptor],
+            env=environment | self._environment(place),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def send(self, host: Host, batch: int, items: Sequence[Any]) -> None:
         """Give a batch to a process."""

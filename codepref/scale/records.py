@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+LENGTH = struct.Struct(">Q")
+"""The head of a message between processes of this machine: the number of the bytes that follow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Tests of the number of problems that show a difference, with values derived by hand and values of scipy."""
+"""Tests of how many problems are needed to show a difference, with values derived by hand and values of scipy."""
 
 from __future__ import annotations
 

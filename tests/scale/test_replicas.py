@@ -12,6 +12,7 @@ import pytest
 from codepref.config.scale import ScaleSection
 from codepref.errors import UserError
 from codepref.problems import load_problems
+from codepref.sampling.engines import replicas
 from codepref.sampling.engines.base import Decoding
 from codepref.sampling.sample import sample, sample_to_file
 
@@ -58,3 +59,34 @@ def test_the_nodes_of_a_cluster_write_the_file_of_one_machine(
 def test_a_model_that_is_missing_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nowhere"):
         sample(PROBLEMS, str(tmp_path / "nowhere"), scale=ScaleSection(replicas=2))
+
+
+def test_copies_of_this_process_write_the_file_of_one_and_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicas, "MIN_ASKS", 20)
+    monkeypatch.setattr(replicas, "cores", lambda: 3)
+    seen: set[int] = set()
+
+    def note_children(done: int, total: int) -> None:
+        seen.update(child.pid for child in psutil.Process().children())
+
+    one = answers(tmp_path / "one.jsonl", ScaleSection(replicas=1), progress=note_children)
+    assert not seen
+    assert answers(tmp_path / "copies.jsonl", ScaleSection(), progress=note_children) == one
+    assert len(seen) == 3
+    assert not [pid for pid in seen if psutil.pid_exists(pid)]
+
+
+def test_a_copy_that_is_killed_costs_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicas, "MIN_ASKS", 20)
+    monkeypatch.setattr(replicas, "cores", lambda: 2)
+    killed: list[int] = []
+
+    def kill_one(done: int, total: int) -> None:
+        if not killed:
+            child = psutil.Process().children()[0]
+            killed.append(child.pid)
+            child.kill()
+
+    one = answers(tmp_path / "one.jsonl", None)
+    assert answers(tmp_path / "copies.jsonl", ScaleSection(), progress=kill_one) == one
+    assert killed

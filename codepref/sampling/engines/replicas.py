@@ -14,6 +14,7 @@ from codepref.errors import InfrastructureError, MachineError
 from codepref.records import Message
 from codepref.sampling.engines import open_engine
 from codepref.sampling.engines.base import Answer, Ask, Decoding, Engine, Preparable, Summarising
+from codepref.sampling.engines.transformers import TransformersEngine
 from codepref.scale.actors import Place, RayHosts
 from codepref.scale.cluster import Node, connected
 from codepref.scale.dispatcher import WEIGHT_AHEAD, Dispatcher
@@ -27,6 +28,9 @@ BATCHES, MIN_CHUNK, MIN_CHUNKS = 2, 16, 8
 """A replica gets the asks in chunks of two batches. If that makes fewer than about eight chunks, the chunks are
 smaller. They then hold at least 16 asks, unless two batches or all asks are fewer."""
 
+MIN_ASKS = 256
+"""Fewer asks than this do not make several processes worth while, if the recipe does not ask for them."""
+
 GPUS = Path("/proc/driver/nvidia/gpus")
 """A folder with one entry for each GPU, where NVIDIA's driver is loaded."""
 
@@ -39,6 +43,22 @@ class SamplingService:
     """
 
     capacity = threads = 1
+    _engine: Engine
+
+    @classmethod
+    def around(cls, engine: Engine) -> SamplingService:
+        """Return the service of a copy of this process, with the engine that is loaded here.
+
+        It computes with one thread, since there are as many copies as cores, and since the threads of this process do
+        not exist in a copy.
+        """
+        import torch
+
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        torch.set_num_threads(1)
+        service = cls.__new__(cls)
+        service._engine = engine
+        return service
 
     def __init__(self, model: str, fingerprint: str, dtype: str, device: str) -> None:
         self._engine = open_engine(model, dtype=dtype, device=device)
@@ -65,13 +85,15 @@ class SamplingService:
 class ReplicatedEngine:
     """An engine whose answers other processes compute. Each answer has its own seed, whichever process computes it.
 
-    scale: where the processes run, and how many there are. model, dtype, device: see `open_engine`. log: called with
-    messages about nodes that are lost or left out.
-    Raises what `open_engine` raises.
+    one: the model's engine in this process. scale: where the processes run, and how many there are. If `scale` leaves
+    the number open on this machine, a small model on a CPU gets a copy of this process for each core, and every other
+    model one process. model, dtype, device: see `open_engine`. log: called with messages about nodes that are lost or
+    left out.
     """
 
     def __init__(
         self,
+        one: Engine,
         model: str,
         scale: ScaleSection,
         *,
@@ -79,12 +101,13 @@ class ReplicatedEngine:
         device: str = "auto",
         log: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._one: Engine = open_engine(model, dtype=dtype, device=device)
+        self._one = one
         self.fingerprint = self._one.fingerprint
         self._scale, self._log = scale, log
         settings = {"model": model, "fingerprint": self.fingerprint, "dtype": dtype, "device": device}
         self._spec = ServiceSpec(SERVICE, settings)
         self._batch_size = 128
+        self._on_tokens: Callable[[int], None] = lambda number: None
         self._facts: dict[str, Any] = {}
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
@@ -92,12 +115,12 @@ class ReplicatedEngine:
         return self._one.prompt_length(messages)
 
     def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
-        """Take the largest number of answers that a process computes at once. The other arguments have no effect."""
-        self._batch_size = batch_size
+        """Take the settings (see `Preparable`). `folder` has no effect. Only one process reports its tokens."""
+        self._batch_size, self._on_tokens = batch_size, on_tokens
 
     def summary(self) -> dict[str, Any]:
         """Return the facts of the chunk that was finished last, such as the type of the numbers, or {} without any."""
-        return self._facts
+        return self._facts or (self._one.summary() if isinstance(self._one, Summarising) else {})
 
     def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
         """Yield (place in `asks`, answer) as soon as a process has finished a chunk of asks.
@@ -113,7 +136,13 @@ class ReplicatedEngine:
                 item = [asks[place] for place in places], decoding, seed, self._batch_size
                 yield Work(places, item, weight=WEIGHT_AHEAD, size=chunk)
 
-        with self._hosts() as hosts:
+        count, forked = self._processes(len(asks))
+        if count == 1:
+            if isinstance(self._one, Preparable):
+                self._one.prepare(batch_size=self._batch_size, folder=None, on_tokens=self._on_tokens)
+            yield from self._one.answers(asks, decoding, seed)
+            return
+        with self._hosts(count, forked) as hosts:
             for done, result in Dispatcher(hosts).run(work()):
                 if isinstance(result, GivenUp):
                     task = asks[done.key[0]].task_id
@@ -124,8 +153,18 @@ class ReplicatedEngine:
                 answers, self._facts = result
                 yield from zip(done.key, answers, strict=True)
 
+    def _processes(self, asks: int) -> tuple[int, Callable[[], SamplingService] | None]:
+        """Return the number of processes on this machine, and the service if they are copies of this process."""
+        if self._scale.executor == "ray" or self._scale.replicas:
+            return self._scale.replicas or 0, None
+        if asks < MIN_ASKS or cores() == 1 or not isinstance(self._one, TransformersEngine):
+            return 1, None
+        self._one.load()
+        one = self._one
+        return (cores(), lambda: SamplingService.around(one)) if one.is_small else (1, None)
+
     @contextlib.contextmanager
-    def _hosts(self) -> Iterator[Hosts]:
+    def _hosts(self, count: int, forked: Callable[[], SamplingService] | None) -> Iterator[Hosts]:
         with contextlib.ExitStack() as stack:
             hosts: Hosts
             if self._scale.executor == "ray":
@@ -138,9 +177,12 @@ class ReplicatedEngine:
                     log=self._log,
                 )
             else:
-                count = self._scale.replicas
                 hosts = LocalHosts(
-                    self._spec, count, environment=lambda place: _environment(place, count), log=self._log
+                    self._spec,
+                    count,
+                    environment=lambda place: _environment(place, count),
+                    forked=forked,
+                    log=self._log,
                 )
             stack.callback(hosts.close)
             yield hosts
@@ -167,5 +209,9 @@ def _environment(place: int, count: int) -> dict[str, str]:
     gpus = named.split(",") if named else [str(at) for at in range(len(list(GPUS.iterdir())))] if GPUS.is_dir() else []
     if gpus:
         return {"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores // count)))}
+    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // count)))}
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -66,6 +66,16 @@ class TransformersEngine:
         """Whether system texts go into the first user turn, since the chat template takes no system turn."""
         return self._chat.system_turns == "refused"
 
+    def load(self) -> None:
+        """Load the weights now. Raises the errors of `codepref.models.load_model`, and MachineError without memory."""
+        with self._memory():
+            self._load()
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the weights are loaded, compute on a CPU and are so few that one process cannot use two cores."""
+        return self._model is not None and self._model.device.type == "cpu" and _hidden(self._model) < SMALL
+
     def prompt_length(self, messages: Sequence[Message]) -> int:
         """Return the number of tokens of the prompt, with the generation prompt.
 
@@ -143,10 +153,13 @@ class TransformersEngine:
         dtype = self._dtype if self._dtype != "auto" or device != "cpu" or not has_bfloat16() else "bfloat16"
         with quiet():
             model = load_model(self.name, dtype=dtype, device=device)
-            hidden = getattr(model.config.get_text_config(), "hidden_size", SMALL)
-            if dtype != self._dtype and hidden < SMALL:
+            if dtype != self._dtype and _hidden(model) < SMALL:
                 model = load_model(self.name, dtype="float32", device=device)
         self._model = model
+
+
+def _hidden(model: Any) -> int:
+    return int(getattr(model.config.get_text_config(), "hidden_size", SMALL))
 
 
 def has_bfloat16() -> bool:

@@ -145,9 +145,10 @@ def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
 
 
 def _end(body: list[ast.stmt], functions: dict[str, ast.FunctionDef]) -> bool:
-    """Replace the exit at the end of `body`. Return whether there was one.
+    """Replace an exit at the end of `body` by an assert (see `as_program`). Return whether there was one.
 
-    functions: those whose end is the end of the program if the last statement calls them.
+    If the last statement calls one of the functions, the exit may also stand at the end of that function. functions:
+    by name.
     """
     if not body:
         return False

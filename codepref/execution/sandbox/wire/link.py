@@ -54,8 +54,9 @@ def clock_of(pid: int) -> int:
 class Link:
     """The connection to one solution's process.
 
-    If the solution's process ends, runs out of time or sends bytes that are no valid answer, `Link` writes the code to
-    the status page and ends the test runner at once. So a test cannot catch such a failure as an exception.
+    If the solution's process ends, runs out of time or sends bytes that are no valid answer, `Link` writes the
+    verdict code of that failure for the running test to the status page, and ends the test runner at once. So a test
+    cannot catch such a failure as an exception.
 
     Attributes:
         current: the index of the running test.
