@@ -64,10 +64,11 @@ def test_a_model_that_is_missing_is_one_message(tmp_path: Path) -> None:
 def test_copies_of_this_process_write_the_file_of_one_and_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replicas, "MIN_ASKS", 20)
     monkeypatch.setattr(replicas, "cores", lambda: 3)
+    before = {child.pid for child in psutil.Process().children()}
     seen: set[int] = set()
 
     def note_children(done: int, total: int) -> None:
-        seen.update(child.pid for child in psutil.Process().children())
+        seen.update({child.pid for child in psutil.Process().children()} - before)
 
     one = answers(tmp_path / "one.jsonl", ScaleSection(replicas=1), progress=note_children)
     assert not seen
@@ -79,11 +80,12 @@ def test_copies_of_this_process_write_the_file_of_one_and_end(tmp_path: Path, mo
 def test_a_copy_that_is_killed_costs_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replicas, "MIN_ASKS", 20)
     monkeypatch.setattr(replicas, "cores", lambda: 2)
+    before = {child.pid for child in psutil.Process().children()}
     killed: list[int] = []
 
     def kill_one(done: int, total: int) -> None:
         if not killed:
-            child = psutil.Process().children()[0]
+            child = next(child for child in psutil.Process().children() if child.pid not in before)
             killed.append(child.pid)
             child.kill()
 

@@ -46,16 +46,9 @@ class SamplingService:
     _engine: Engine
 
     @classmethod
-    def around(cls, engine: Engine) -> SamplingService:
-        """Return the service of a copy of this process, with the engine that is loaded here.
-
-        It computes with one thread, since there are as many copies as cores, and since the threads of this process do
-        not exist in a copy.
-        """
-        import torch
-
-        os.environ["TOKENIZERS_PARALLELISM"] = "false"
-        torch.set_num_threads(1)
+    def around(cls, engine: TransformersEngine) -> SamplingService:
+        """Return the service of a copy of this process, with the engine that is loaded here."""
+        engine.use_one_thread()
         service = cls.__new__(cls)
         service._engine = engine
         return service

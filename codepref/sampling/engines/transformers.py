@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,13 @@ class TransformersEngine:
         """Load the weights now. Raises the errors of `codepref.models.load_model`, and MachineError without memory."""
         with self._memory():
             self._load()
+
+    def use_one_thread(self) -> None:
+        """Compute with one thread from now on. A copy of a process has none of the threads of the process."""
+        import torch
+
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        torch.set_num_threads(1)
 
     @property
     def is_small(self) -> bool:
