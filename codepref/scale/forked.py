@@ -6,10 +6,12 @@ memory. It does not suit a GPU, since CUDA cannot be used in a copy of a process
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 from codepref.scale.child import run
 from codepref.scale.records import Service
@@ -54,5 +56,7 @@ def _leave_parent(descriptor: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    os.closerange(3, descriptor)
-    os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
+    for entry in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        if entry > 2 and entry != descriptor:
+            with contextlib.suppress(OSError):  # the list was read through a descriptor that is closed now
+                os.close(entry)

@@ -56,21 +56,21 @@ class Client:
     """Sends programs to a `codepref serve`.
 
     url: the address, such as "http://127.0.0.1:8080". token: the token, by default that in CODEPREF_TOKEN.
-    request_seconds: how many seconds the client waits for the server to send something. patience: for how many seconds
-    a request is sent again when the server is full, fails or does not answer.
+    request_seconds: how many seconds the client waits for the server to send something. retry_seconds: for how many
+    seconds a request is sent again when the server is full, fails or does not answer.
 
     Raises UserError for an address that is not http or https, or has no host.
     """
 
     def __init__(
-        self, url: str, token: str | None = None, *, request_seconds: float = 900.0, patience: float = 600.0
+        self, url: str, token: str | None = None, *, request_seconds: float = 900.0, retry_seconds: float = 600.0
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UserError(f"the address of the server must look like http://127.0.0.1:8080, not {url!r}")
         self.url = url.rstrip("/").removesuffix("/judge")
         self._token = os.environ.get(TOKEN_VARIABLE, "") if token is None else token
-        self._request_seconds, self._patience = request_seconds, patience
+        self._request_seconds, self._retry_seconds = request_seconds, retry_seconds
         handlers = [urllib.request.ProxyHandler({})] if is_local(parts.hostname) else []
         self._opener = urllib.request.build_opener(*handlers)
 
@@ -79,23 +79,23 @@ class Client:
 
         Raises MachineError if it does not answer or cannot run programs, and UserError if it refuses the request.
         """
-        self._send("/healthz", None, patience=10.0)
+        self._send("/healthz", None, retry_seconds=10.0)
 
     def judge(self, works: Sequence[JudgeWork]) -> list[list[str]]:
         """Return the verdict codes of the programs of each piece of work.
 
-        Raises UserError if the server refuses the work. Raises MachineError if it does not do the work for `patience`
-        seconds, or if its answer holds no such verdicts.
+        Raises UserError if the server refuses the work. Raises MachineError if it does not do the work within
+        `retry_seconds`, or if its answer holds no such verdicts.
         """
         answers: list[list[str]] = []
         for part in _parts(works):
             bodies = json.dumps([work.body() for work in part]).encode()
-            for work, answer in zip(part, self._send("/judge", bodies, patience=self._patience), strict=True):
+            for work, answer in zip(part, self._send("/judge", bodies, retry_seconds=self._retry_seconds), strict=True):
                 answers.append(_codes(work, answer))
         return answers
 
-    def _send(self, path: str, body: bytes | None, *, patience: float) -> Any:
-        end, wait = time.monotonic() + patience, 0.5
+    def _send(self, path: str, body: bytes | None, *, retry_seconds: float) -> Any:
+        end, wait = time.monotonic() + retry_seconds, 0.5
         headers = {"Content-Type": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -114,7 +114,7 @@ class Client:
                 reason = str(getattr(error, "reason", error)) or type(error).__name__
             if time.monotonic() >= end:
                 raise MachineError(
-                    f"the server at {self.url} did not do its work for {patience:.0f} s: {reason}. Check that "
+                    f"the server at {self.url} did not do its work for {retry_seconds:.0f} s: {reason}. Check that "
                     "`codepref serve` runs there"
                 )
             time.sleep(min(max(wait, retry_after), MAX_WAIT_SECONDS))

@@ -77,6 +77,23 @@ def test_copies_of_this_process_write_the_file_of_one_and_end(tmp_path: Path, mo
     assert not [pid for pid in seen if psutil.pid_exists(pid)]
 
 
+def test_a_copy_holds_no_file_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicas, "MIN_ASKS", 20)
+    monkeypatch.setattr(replicas, "cores", lambda: 2)
+    before = {child.pid for child in psutil.Process().children()}
+    held: list[list[str]] = []
+
+    def note_files(done: int, total: int) -> None:
+        copies = [child for child in psutil.Process().children() if child.pid not in before]
+        held.extend([file.path for file in copy.open_files()] for copy in copies)
+
+    with (tmp_path / "lock").open("w"):
+        assert str(tmp_path / "lock") in [file.path for file in psutil.Process().open_files()]
+        answers(tmp_path / "copies.jsonl", ScaleSection(), progress=note_files)
+    assert held
+    assert not any(held)
+
+
 def test_a_copy_that_is_killed_costs_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replicas, "MIN_ASKS", 20)
     monkeypatch.setattr(replicas, "cores", lambda: 2)

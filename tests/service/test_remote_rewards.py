@@ -78,10 +78,10 @@ def test_a_training_with_grpo_ends_as_with_local_workers(server: Running, tmp_pa
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
 
 
-def test_a_server_that_does_not_answer_is_an_error_at_once_without_patience() -> None:
+def test_a_server_that_does_not_answer_is_an_error_at_once_if_it_is_not_asked_again() -> None:
     client = Client("http://127.0.0.1:9")
     with pytest.raises(MachineError, match="did not do its work for 0 s"):
-        client._send("/healthz", None, patience=0.0)
+        client._send("/healthz", None, retry_seconds=0.0)
 
 
 def test_a_server_that_is_full_or_restarts_is_asked_again() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,7 @@ class ReplicatedEngine:
         """Return the number of processes on this machine, and the service if they are copies of this process."""
         if self._scale.executor == "ray" or self._scale.replicas:
             return self._scale.replicas or 0, None
-        if asks < MIN_ASKS or cores() == 1 or not isinstance(self._one, TransformersEngine):
+        if asks < MIN_ASKS or cores() == 1 or sys.platform != "linux" or not isinstance(self._one, TransformersEngine):
             return 1, None
         self._one.load()
         one = self._one
