@@ -27,7 +27,7 @@ Parser = argparse.ArgumentParser
 COMMANDS: tuple[tuple[str, str, Callable[[Parser], None]], ...] = (
     ("demo", "run the whole pipeline on the embedded starter", runs.add_demo),
     ("run", "run a recipe, or continue an interrupted run", runs.add_run),
-    ("status", "show which stages of a run are done", runs.add_status),
+    ("status", "show how far a run, an execution or a sampling has come", runs.add_status),
     ("show", "show one problem of a run: its answers, verdicts, ratings and pairs", runs.add_show),
     ("report", "write summary.json and report.html of a run again", runs.add_report),
     ("inspect", "describe a source of problems, and write its good problems", inspecting.add_inspect),

@@ -34,7 +34,7 @@ def add_run(parser: Parser) -> None:
 
 def add_status(parser: Parser) -> None:
     """Add the options of `codepref status`."""
-    parser.add_argument("dir", help="run directory")
+    parser.add_argument("dir", help="run directory, or what --out of codepref execute or codepref sample names")
     parser.set_defaults(command=status)
 
 

@@ -97,7 +97,7 @@ class ClusterEngine:
 
 def _work(task: Task, limits: Limits) -> Work:
     size = sum(len(solution.text) for solution in task.solutions) + sum(len(test.source) for test in task.tests)
-    return Work(task, (task, limits), weight=max(1, len(task.solutions)), size=size)
+    return Work(task, (task, limits), weight=max(1, len(task.solutions)), size=size, count=sum(_copies(task)))
 
 
 def _copies(task: Task) -> Iterable[int]:

@@ -26,6 +26,7 @@ from codepref.problems.left_out import left_out_of
 from codepref.problems.statements import STATEMENTS, write_statements
 from codepref.records import Problem, Solution, Test, VacuousTests, Verdict, VerdictMatrix
 from codepref.storage.files import content_hash, remove_temporaries, write_json
+from codepref.storage.progress_file import ProgressFile
 
 __all__ = ["execute", "execute_into", "iter_verdicts", "read_verdicts"]
 
@@ -133,7 +134,7 @@ def execute_into(
         write_statements(folder, problems, keys)
         if summary is None:
             start = time.monotonic()
-            with work.engine(spool, jobs, progress, scale, log) as engine:
+            with work.engine(spool, jobs, progress, scale, log, parts.folder) as engine:
                 work.screen(engine)
                 # The codes of an earlier run are taken over only if the same tests were left out then.
                 screened = {task: work.screened_key(task, key) for task, key in keys.items()}
@@ -224,14 +225,26 @@ class _Work:
         return key if screening == PROVEN else f"{key} {content_hash(astuple(screening))}"
 
     def engine(
-        self, spool: Spool, jobs: int | None, progress: Progress | None, scale: ScaleSection | None, log: Log
+        self,
+        spool: Spool,
+        jobs: int | None,
+        progress: Progress | None,
+        scale: ScaleSection | None,
+        log: Log,
+        folder: Path | None = None,
     ) -> AbstractContextManager[TaskRunner]:
-        """Return the engine of this execution, which reports its progress as numbers of solutions."""
+        """Return the engine of this execution, which reports its progress as numbers of solutions.
+
+        folder: where the engine also writes its progress for `codepref status`.
+        """
         done = 0
+        file = None if folder is None else ProgressFile(folder, "solutions")
 
         def report(count: int) -> None:
             nonlocal done
             done += count
+            if file is not None:
+                file(done, spool.lines)
             if progress is not None and count:
                 progress(done, spool.lines)
 
@@ -239,7 +252,10 @@ class _Work:
         if scale is not None and scale.executor == "ray":
             from codepref.execution.cluster import ClusterEngine
 
-            return ClusterEngine(scale, jobs=jobs, unconfined=self._unconfined, progress=report, log=log)
+            engine = ClusterEngine(scale, jobs=jobs, unconfined=self._unconfined, progress=report, log=log)
+            if file is not None:
+                file.nodes = engine.dispatcher.nodes
+            return engine
         return Engine(jobs=jobs, unconfined=self._unconfined, progress=report)
 
     def screen(self, engine: TaskRunner) -> None:

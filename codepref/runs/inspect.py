@@ -1,20 +1,57 @@
-"""The function of `codepref status`, which tells which stages of a run are done, have begun, or are pending."""
+"""The functions of `codepref status`: which stages of a run are done, and how far unfinished work has come."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
-from codepref.execution.parts import Parts
+from codepref.errors import UserError
+from codepref.execution.artifacts import SUMMARY, VERDICTS
+from codepref.execution.parts import PARTS, Parts
 from codepref.runs.directory import RunDirectory, open_run
 from codepref.runs.plan import plan, split_stage
+from codepref.sampling.sample import parts_folder
 from codepref.servers.journal import JOURNAL, read_journal
+from codepref.storage.files import read_json
+from codepref.storage.progress_file import read_progress
 from codepref.training.staging import WHOLE
 
 WIDTH = 18
 """The least width of the column of stage names, in characters."""
 
 
-def status_lines(folder: Path) -> list[str]:
+def status_lines(path: Path) -> list[str]:
+    """Return lines that say how far a run, an execution or a sampling has come.
+
+    path: a run directory, the folder of `codepref execute --out`, or the file of `codepref sample --out`.
+    Raises UserError if the path is none of them, or holds a malformed file.
+    """
+    answers = parts_folder(path)
+    if answers.is_dir():
+        return [f"{path}: {_answers(path, 'answer') or 'no answer yet'}", *_progress(answers)]
+    if path.is_file():
+        return [f"{path}: finished"]
+    if (path / "recipe.toml").exists():
+        return _run_lines(path)
+    if (path / PARTS).is_dir():
+        return [f"{path}: {_judged_solutions(path) or 'no judged solution yet'}", *_progress(path / PARTS)]
+    if (path / SUMMARY).exists() and (path / VERDICTS).exists():
+        return [f"{path}: finished in {read_json(path / SUMMARY)['seconds']:.1f} s"]
+    if path.exists():
+        raise UserError(
+            f"{path}: is neither a run directory nor the folder of `codepref execute --out`, since it holds neither "
+            "recipe.toml nor verdicts"
+        )
+    raise UserError(f"{path}: no such file or folder")
+
+
+def _progress(folder: Path) -> list[str]:
+    """Return the lines of the progress file in a folder of unfinished work, or [] without one."""
+    progress = read_progress(folder)
+    return [] if progress is None else [f"    {line}" for line in progress.lines(time.time())]
+
+
+def _run_lines(folder: Path) -> list[str]:
     """Return one line about the run, one for each stage, and the path of the report if there is one.
 
     The line of a stage says that the stage is done (with its seconds), begun (with what it keeps), or pending. A stage
@@ -33,6 +70,8 @@ def status_lines(folder: Path) -> list[str]:
             kept = kept_work(run, stage)
             state = f"begun, keeps {', '.join(kept)}" if kept else "pending"
         lines.append(f"  {stage:<{width}} {state}")
+        if not marker:
+            lines += [line for folder in _work_folders(run, stage) for line in _progress(folder)]
     if (folder / "report.html").exists():
         lines.append(str(folder / "report.html"))
     return lines
@@ -71,6 +110,25 @@ def kept_work(run: RunDirectory, stage: str) -> list[str]:
     return [text for text in kept if text]
 
 
+def _work_folders(run: RunDirectory, stage: str) -> list[Path]:
+    """Return the folders in which an unfinished stage may keep answers and verdicts."""
+    number, name = split_stage(run.recipe, stage)
+    folder = run.round_folder(number)
+    kind, _, label = name.partition("-")
+    match kind:
+        case "sample":
+            return [parts_folder(folder / "samples" / f"{label}.jsonl")]
+        case "execute":
+            return [folder / "verdicts" / PARTS]
+        case "audit":
+            return [folder / "audit" / PARTS]
+        case "evaluate":
+            kinds = [run.path / "evaluation" / label / kind for kind in ("greedy", "sampled")]
+            answers = [parts_folder(path.with_name(f"{path.name}.jsonl")) for path in kinds]
+            return answers + [path.with_name(f"{path.name}-verdicts") / PARTS for path in kinds]
+    return []
+
+
 def _evaluation(folder: Path) -> list[str]:
     kept = []
     for kind in ("greedy", "sampled"):
@@ -84,7 +142,7 @@ def _evaluation(folder: Path) -> list[str]:
 
 def _answers(samples: Path, what: str) -> str:
     number = 0
-    for spool in samples.with_name(f"{samples.name}.parts").glob("*.rows"):
+    for spool in parts_folder(samples).glob("*.rows"):
         with spool.open("rb") as stream:
             number += sum(1 for line in stream if line.endswith(b"\n"))
     return _amount(number, what, f"{what}s")

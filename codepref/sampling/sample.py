@@ -21,7 +21,7 @@ from codepref.errors import UserError
 from codepref.records import Problem
 from codepref.sampling.asks import Asks
 from codepref.sampling.engines import Answer, Decoding, Engine, as_engine, open_engine
-from codepref.sampling.engines.base import BatchEngine, DecodingAware, Preparable, Summarising
+from codepref.sampling.engines.base import BatchEngine, DecodingAware, OnNodes, Preparable, Summarising
 from codepref.sampling.prompts import extraction_parts, request_messages
 from codepref.sampling.spool import Spool
 from codepref.servers.artifacts import calls_folder, summary_file
@@ -35,6 +35,7 @@ from codepref.storage.files import (
     write_text,
 )
 from codepref.storage.progress import ProgressLine
+from codepref.storage.progress_file import ProgressFile
 
 _REFUSED = b'{"refusal": '
 """The beginning of the line that stands for an answer that a server refused to give."""
@@ -155,12 +156,14 @@ class _Call:
             digest.update(content_hash(problem.task_id, request_messages(problem, self.template), *parts).encode())
         return digest.hexdigest()[:16]
 
-    def rows(self, missing: Sequence[int], folder: Path | None, progress: Progress | None) -> Iterator[tuple[int, Row]]:
+    def rows(
+        self, missing: Sequence[int], folder: Path | None, progress: Progress | None, file: ProgressFile | None = None
+    ) -> Iterator[tuple[int, Row]]:
         """Yield (place, row) for each place in `missing`, in the order in which the answers are finished.
 
-        The answer `sample` to the problem at `index` has the place `index * n + sample`.
+        The answer `sample` to the problem at `index` has the place `index * n + sample`. file: gets the progress too.
         """
-        shown = _Shown(progress, self.n * len(self.problems) - len(missing), self.n * len(self.problems))
+        shown = _Shown(progress, file, self.n * len(self.problems) - len(missing), self.n * len(self.problems))
         if isinstance(self.engine, Preparable):
             self.engine.prepare(batch_size=self.batch_size, folder=folder, on_tokens=shown.tokens)
         if isinstance(self.engine, DecodingAware):
@@ -177,9 +180,11 @@ class _Call:
 class _Shown:
     """Shows the number of finished answers, and the tokens a second if the engine counts its tokens."""
 
-    def __init__(self, progress: Progress | None, done: int, total: int) -> None:
-        self._progress, self._done, self._total = progress, done, total
+    def __init__(self, progress: Progress | None, file: ProgressFile | None, done: int, total: int) -> None:
+        self._progress, self._file, self._done, self._total = progress, file, done, total
         self._tokens, self._begun = 0, time.monotonic()
+        if file:
+            file(done, total)
 
     def answer(self) -> None:
         self._done += 1
@@ -193,6 +198,8 @@ class _Shown:
         self._show()
 
     def _show(self) -> None:
+        if self._file:
+            self._file(self._done, self._total)
         if self._progress:
             self._progress(self._done, self._total)
 
@@ -233,10 +240,12 @@ def _to_file(call: _Call, out: Path, progress: Progress | None) -> None:
     key = call.key()
     if _is_finished(out, key):
         return
-    parts = out.with_name(out.name + ".parts")
+    parts = parts_folder(out)
     total = call.n * len(call.problems)
     with Spool(parts / f"{_file_name(call.engine.fingerprint)}-{key}.rows", total) as spool:
-        for place, row in call.rows(spool.missing(), calls_folder(out), progress):
+        nodes = call.engine.nodes if isinstance(call.engine, OnNodes) else dict
+        file = ProgressFile(parts, "answers", nodes=nodes)
+        for place, row in call.rows(spool.missing(), calls_folder(out), progress, file):
             spool.add(place, row)
         refused = total - write_lines(out, (line for line in spool.lines() if not line.startswith(_REFUSED)))
     if isinstance(call.engine, Summarising):
@@ -258,6 +267,11 @@ def _check_arguments(problems: Sequence[Problem], kind: str, n: int, batch_size:
 def _file_name(fingerprint: str) -> str:
     """Return the fingerprint, or a hash of it if it is too long or has characters that do not suit a file name."""
     return fingerprint if re.fullmatch(r"[\w.-]{1,64}", fingerprint) else content_hash(fingerprint)
+
+
+def parts_folder(out: Path) -> Path:
+    """Return the folder in which an unfinished call keeps the rows of the file `out`."""
+    return out.with_name(f"{out.name}.parts")
 
 
 def _key_file(out: Path) -> Path:

@@ -182,8 +182,7 @@ class RayHosts:
     def _take(self, actor: _Actor, call: Any, kind: str, value: Any) -> None:
         name = actor.place.node.name
         if kind == "ready":
-            number = f", actor {actor.place.number}" if actor.place.number else ""
-            actor.host = Host(actor.number, name + number, actor.place.node.id, value)
+            actor.host = Host(actor.number, _name(actor.place), actor.place.node.id, value)
             self._failed_starts.pop((actor.place.node.id, actor.place.number), None)
         elif kind == "finished":
             self._events.append(Finished(actor.calls.pop(call), value))
@@ -217,6 +216,16 @@ class RayHosts:
         with contextlib.suppress(self._ray.exceptions.RayError, ValueError):  # it may have ended already
             self._ray.kill(actor.handle, no_restart=True)
 
+    def states(self) -> dict[str, str]:
+        """Return the state of each actor, or of a node that was left out: "ready", "starting", or the reason."""
+        states = {name: f"left out: {cause}" for name, cause in self.left_out.items()}
+        for actor in self._actors.values():
+            if actor.host is None:
+                states[_name(actor.place)] = "starting"
+            else:
+                states[actor.host.name] = "ready"
+        return states
+
     def _hopeless(self) -> str:
         reasons = [f"{name}: {cause}" for name, cause in self.left_out.items()]
         if not reasons:
@@ -234,6 +243,11 @@ class RayHosts:
         for actor in self._actors.values():
             self._kill(actor)
         self._actors.clear()
+
+
+def _name(place: Place) -> str:
+    """Return the name of the node, with the number of the actor if it is not the node's first."""
+    return place.node.name + (f", actor {place.number}" if place.number else "")
 
 
 def _cause(error: BaseException) -> str:

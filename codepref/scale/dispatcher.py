@@ -10,6 +10,7 @@ from typing import Any
 
 from codepref.errors import InfrastructureError, MachineError
 from codepref.scale.records import Finished, GivenUp, Host, HostLost, Hosts, Work
+from codepref.storage.progress_file import NodeProgress
 
 MAX_TRIES = 3
 """The result of a piece of work is a `GivenUp` after it was blamed for this many losses (see `Dispatcher.run`)."""
@@ -81,10 +82,12 @@ class _Load:
 class Tally:
     """What the dispatcher has seen of its hosts.
 
-    weights: the weight of the finished work, by the name of the host. lost: how many hosts were lost.
+    weights: the weight of the finished work, by the name of the host. counts: as `weights`, with the counts of the
+    work. lost: how many hosts were lost.
     """
 
     weights: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     lost: int = 0
 
 
@@ -137,6 +140,14 @@ class Dispatcher:
             self._where.clear()
             for load in self._loads.values():
                 load.__init__()  # type: ignore[misc]
+
+    def nodes(self) -> dict[str, NodeProgress]:
+        """Return the hosts by name, with the count of their finished work. A host that is missing now is "lost"."""
+        states = self._hosts.states()
+        return {
+            name: NodeProgress(self.tally.counts.get(name, 0), states.get(name, "lost"))
+            for name in {**states, **self.tally.counts}
+        }
 
     def _send_out(self, ready: Sequence[Host], source: Iterator[Work], ended: bool) -> bool:
         """Give work to the hosts that have room, the least loaded first. Return whether the source has ended."""
@@ -222,6 +233,8 @@ class Dispatcher:
         name = self._names[number].name
         weight = sum(piece.work.weight for piece in pieces)
         self.tally.weights[name] = self.tally.weights.get(name, 0) + weight
+        count = sum(piece.work.count for piece in pieces)
+        self.tally.counts[name] = self.tally.counts.get(name, 0) + count
         for piece, result in zip(pieces, event.results, strict=True):
             yield piece.work, result
 

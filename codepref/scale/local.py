@@ -192,6 +192,10 @@ class LocalHosts:
         else:
             self._events.append(HostLost(process.host, cause, blamed))
 
+    def states(self) -> dict[str, str]:
+        """Return "ready" or "starting" for each process, by name."""
+        return {_name(one.place): "starting" if one.host is None else "ready" for one in self._processes.values()}
+
     def close(self) -> None:
         """End all processes."""
         for process in self._processes.values():

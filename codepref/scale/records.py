@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,13 +17,14 @@ class Work:
 
     key: anything that tells the caller what the result belongs to. It stays with the driver. item: what the service
     gets. It must be picklable. weight: how much work this is, in units that can run at once, such as solutions.
-    size: about how many bytes the item has.
+    size: about how many bytes the item has. count: what the work adds to the number of results that users see.
     """
 
     key: Any
     item: Any
     weight: int = 1
     size: int = 0
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,10 @@ class Hosts(Protocol):
 
     def wait(self, seconds: float) -> Sequence[Event]:
         """Wait until something happens, at most for this time. Return finished batches and lost hosts."""
+        ...
+
+    def states(self) -> Mapping[str, str]:
+        """Return the state of each host that is there or was left out, by name: "ready", "starting", or the reason."""
         ...
 
     def close(self) -> None:

@@ -65,7 +65,7 @@ class ProgressLine:
         if rate > 0:
             text += f", {rate:,.1f}/s"
             if done < total:
-                text += f", about {_duration((total - done) / rate)} left"
+                text += f", about {duration((total - done) / rate)} left"
         return f"{text}; {self.note}" if self.note else text
 
     def notify(self, text: str) -> None:
@@ -92,7 +92,8 @@ class ProgressLine:
         self.stream.flush()
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a number of seconds as text, such as "75 s", "12 min" or "3.4 h"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

@@ -16,6 +16,7 @@ from codepref.runs.inspect import status_lines
 from codepref.runs.recipes import load_recipe, parse_recipe, recipes_folder
 from codepref.runs.show import show_lines
 from codepref.runs.stages.grading import grading_summary
+from codepref.storage.progress_file import ProgressFile
 
 POOL = {
     "instructions": {"source": "instructions.jsonl"},
@@ -114,6 +115,40 @@ def test_status_says_what_each_unfinished_stage_keeps(start: Callable[..., Path]
         "evaluate-base": "begun, keeps all greedy answers, 4 judged solutions, 1 sampled answer",
         "evaluate-aligned": "pending",
     }
+
+
+def test_status_shows_the_rate_of_the_stages_that_have_stated_it(start: Callable[..., Path]) -> None:
+    folder = start("dstc-dpo")
+    parts = folder / "samples" / "solutions.jsonl.parts"
+    write_lines(parts / "a.rows", {}, {}, {})
+    times = iter((0.0, 10.0))
+    show = ProgressFile(parts, "answers", clock=lambda: next(times))
+    show(1, 9)
+    show(3, 9)
+    lines = status_lines(folder)
+    place = next(number for number, line in enumerate(lines) if "sample-solutions" in line)
+    assert lines[place].endswith("begun, keeps 3 answers")
+    assert lines[place + 1].startswith("    3 of 9 answers, 0.2/s, about 30 s left; last change ")
+    assert "sample-tests" in lines[place + 2]
+
+
+def test_status_reads_the_folder_of_an_execution_and_the_file_of_a_sampling(tmp_path: Path) -> None:
+    verdicts, answers = tmp_path / "verdicts", tmp_path / "answers.jsonl"
+    keep_verdicts(verdicts / "parts", 2, 3)
+    assert status_lines(verdicts) == [f"{verdicts}: 5 judged solutions"]
+    write_lines(tmp_path / "answers.jsonl.parts" / "a.rows", {}, {})
+    assert status_lines(answers) == [f"{answers}: 2 answers"]
+    write_lines(answers, {})
+    (tmp_path / "answers.jsonl.parts" / "a.rows").unlink()
+    (tmp_path / "answers.jsonl.parts").rmdir()
+    assert status_lines(answers) == [f"{answers}: finished"]
+
+
+@pytest.mark.parametrize(("name", "message"), [("nothing", "no such file or folder"), ("empty", "is neither a run")])
+def test_status_refuses_what_no_command_wrote(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=message):
+        status_lines(tmp_path / name)
 
 
 def test_status_says_that_a_training_has_no_checkpoint_yet(start: Callable[..., Path]) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from codepref.execution.execute import execute, execute_into
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
 from codepref.records import Problem, Solution, Test
+from codepref.runs.inspect import status_lines
 from codepref.scale.cluster import nodes
 from codepref.scale.doctor import examine_nodes
 
@@ -102,6 +106,40 @@ def test_a_cluster_writes_the_files_of_one_machine_though_an_actor_and_a_node_ar
     assert verdicts(tmp_path / "ray") == verdicts(tmp_path / "local")
     files = {path.relative_to(tmp_path / "local") for path in (tmp_path / "local").rglob("*")}
     assert files == {path.relative_to(tmp_path / "ray") for path in (tmp_path / "ray").rglob("*")}
+
+
+def test_a_killed_driver_leaves_its_verdicts_and_no_process(cluster: Any, tmp_path: Path):
+    rows = [
+        {"task_id": one.task_id, "prompt": "Add one.", "entry_point": "f", "tests": [test.source for test in one.tests]}
+        for one in problems(40)
+    ]
+    (tmp_path / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    texts = [{"task_id": one.task_id, "solution": one.text} for one in solutions(40, sleep=0.03)]
+    (tmp_path / "solutions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts))
+    command = [sys.executable, "-m", "codepref", "execute", "--problems", str(tmp_path / "problems.jsonl")]
+    command += ["--solutions", str(tmp_path / "solutions.jsonl"), "--cpu-seconds", "1"]
+    on_ray = [*command, "--out", str(tmp_path / "ray"), "--executor", "ray", "--address", cluster.address]
+    driver = subprocess.Popen(on_ray, stderr=subprocess.PIPE, text=True)
+    while "/s, about" not in (shown := " ".join(status_lines_of(tmp_path / "ray"))):
+        assert driver.poll() is None, driver.stderr and driver.stderr.read()
+        time.sleep(0.05)
+    assert re.search(r"[\d,]+ of 280 solutions, [\d.]+/s, about .* left.*node \w+ .*: \d+ finished", shown)
+    driver.kill()
+    driver.communicate()
+    assert "the command has stopped, and continues" in " ".join(status_lines(tmp_path / "ray"))
+    kept = (tmp_path / "ray" / "parts" / "verdicts.jsonl").read_bytes().count(b"\n")
+    assert 0 < kept < 40
+    _, left = psutil.wait_procs(actor_processes(), timeout=60)
+    assert not left
+    subprocess.run(on_ray, check=True, capture_output=True)
+    subprocess.run([*command, "--out", str(tmp_path / "local")], check=True, capture_output=True)
+    assert verdicts(tmp_path / "ray") == verdicts(tmp_path / "local")
+    assert status_lines(tmp_path / "ray")[0].startswith(f"{tmp_path / 'ray'}: finished in ")
+
+
+def status_lines_of(out: Path) -> list[str]:
+    """Return what `codepref status` shows, or [] before the folder is made."""
+    return status_lines(out) if (out / "parts").exists() else []
 
 
 def test_an_actor_ends_when_only_the_raylet_of_its_node_is_killed(cluster: Any, add_node: Any):

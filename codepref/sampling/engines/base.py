@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from codepref.errors import UserError
 from codepref.records import Message
 from codepref.storage.hashing import content_hash
+from codepref.storage.progress_file import NodeProgress
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,15 @@ class DecodingAware(Protocol):
 
     def take_decoding(self, decoding: Decoding) -> None:
         """Take the decoding of a call of the sampler."""
+        ...
+
+
+@runtime_checkable
+class OnNodes(Protocol):
+    """An engine whose answers several nodes or processes compute."""
+
+    def nodes(self) -> Mapping[str, NodeProgress]:
+        """Return the nodes or processes by name, with the number of their answers so far."""
         ...
 
 

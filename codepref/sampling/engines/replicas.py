@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from codepref.scale.cluster import Node, connected
 from codepref.scale.dispatcher import WEIGHT_AHEAD, Dispatcher
 from codepref.scale.local import LocalHosts
 from codepref.scale.records import GivenUp, Hosts, ServiceSpec, Work
+from codepref.storage.progress_file import NodeProgress
 
 SERVICE = "codepref.sampling.engines.replicas:SamplingService"
 """The name of the service for a `ServiceSpec`."""
@@ -103,6 +104,7 @@ class ReplicatedEngine:
         self._batch_size = 128
         self._on_tokens: Callable[[int], None] = lambda number: None
         self._facts: dict[str, Any] = {}
+        self._nodes: Callable[[], Mapping[str, NodeProgress]] = dict
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
         """Return the length of a prompt, as the model's engine counts it."""
@@ -116,6 +118,10 @@ class ReplicatedEngine:
         """Return the facts of the chunk that was finished last, such as the type of the numbers, or {} without any."""
         return self._facts or (self._one.summary() if isinstance(self._one, Summarising) else {})
 
+    def nodes(self) -> Mapping[str, NodeProgress]:
+        """Return the processes that compute the answers by name, with the number of their answers so far."""
+        return self._nodes()
+
     def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
         """Yield (place in `asks`, answer) as soon as a process has finished a chunk of asks.
 
@@ -128,7 +134,7 @@ class ReplicatedEngine:
             for start in range(0, len(asks), chunk):
                 places = range(start, min(start + chunk, len(asks)))
                 item = [asks[place] for place in places], decoding, seed, self._batch_size
-                yield Work(places, item, weight=WEIGHT_AHEAD, size=chunk)
+                yield Work(places, item, weight=WEIGHT_AHEAD, size=chunk, count=len(places))
 
         count, forked = self._processes(len(asks))
         if count == 1:
@@ -137,7 +143,9 @@ class ReplicatedEngine:
             yield from self._one.answers(asks, decoding, seed)
             return
         with self._hosts(count, forked) as hosts:
-            for done, result in Dispatcher(hosts).run(work()):
+            dispatcher = Dispatcher(hosts)
+            self._nodes = dispatcher.nodes
+            for done, result in dispatcher.run(work()):
                 if isinstance(result, GivenUp):
                     task = asks[done.key[0]].task_id
                     raise InfrastructureError(
