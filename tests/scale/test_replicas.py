@@ -109,3 +109,21 @@ def test_a_copy_that_is_killed_costs_no_answer(tmp_path: Path, monkeypatch: pyte
     one = answers(tmp_path / "one.jsonl", None)
     assert answers(tmp_path / "copies.jsonl", ScaleSection(), progress=kill_one) == one
     assert killed
+
+
+@pytest.mark.parametrize(
+    ("visible", "devices"),
+    [(None, ["0", "1", "0"]), ("5,3", ["5", "3", "5"]), ("", [None] * 3), ("-1", [None] * 3)],
+)
+def test_a_process_gets_a_gpu_that_the_user_has_not_hidden(
+    visible: str | None, devices: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(replicas, "GPUS", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    environments = [replicas.environment_of(place, 3) for place in range(3)]
+    assert [environment.get("CUDA_VISIBLE_DEVICES") for environment in environments] == devices
+    assert all("OMP_NUM_THREADS" in environment for environment in environments if visible in ("", "-1"))
