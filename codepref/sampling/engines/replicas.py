@@ -131,7 +131,7 @@ class ReplicatedEngine:
                 yield Work(places, item, weight=WEIGHT_AHEAD, size=chunk)
 
         count, forked = self._processes(len(asks))
-        if count == 1:
+        if count == 1 and self._scale.executor == "local":
             if isinstance(self._one, Preparable):
                 self._one.prepare(batch_size=self._batch_size, folder=None, on_tokens=self._on_tokens)
             yield from self._one.answers(asks, decoding, seed)
