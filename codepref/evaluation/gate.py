@@ -20,7 +20,8 @@ class Decision:
     """The gate's decision.
 
     reasons: one line for each deciding figure, or a line that there are no deciding figures. If the model had to be
-    better than the baseline and is not, the lines of `baseline` are among them. The figures that pass come last.
+    better than the baseline, the lines of `baseline` that do not show this are among them. The figures that pass come
+    last.
     baseline: one line for each deciding figure, which says whether the aligned model is better than the baseline. It is
     empty if the run has no baseline.
     """
@@ -63,30 +64,30 @@ def decide(
         reason = _refusal(row, 0.0 if require_better else margin, require_better)
         kept = "not worse" if row["high"] >= 0 else f"worse, by less than {margin:g} point{'s' * (margin != 1)}"
         (refused if reason else passed).append(f"{figure}: {reason or kept} ({_ends(row)})")
-    lines, beaten = _against(baseline, figures)
-    if beat_baseline and not beaten:
-        refused += lines or ["the aligned model was not compared with the baseline"]
-    return Decision(not refused, (*refused, *passed), lines)
+    against = _against(baseline, figures)
+    if beat_baseline:
+        not_beaten = [line for line, better in against if not better]
+        refused += not_beaten if against else ["the aligned model was not compared with the baseline"]
+    return Decision(not refused, (*refused, *passed), tuple(line for line, _ in against))
 
 
 def _ends(row: Mapping[str, Any]) -> str:
     return f"{100 * row['difference']:+.1f} points, 95% interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
 
 
-def _against(rows: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> tuple[tuple[str, ...], bool]:
-    """Return a line for each deciding figure on the comparison with the baseline, and whether all show a gain."""
+def _against(rows: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> list[tuple[str, bool]]:
+    """Return for each deciding figure a line on the comparison with the baseline, and whether it shows a gain."""
     named = {str(row["name"]): row for row in rows}
-    lines, beaten = [], bool(rows)
-    for figure in figures if rows else ():
+    lines = []
+    for figure in dict.fromkeys(figures) if rows else ():
         row = named.get(figure)
-        better = row is not None and row["low"] > 0 and row["p_value"] < SIGNIFICANCE
-        beaten &= better
         if row is None:
-            lines.append(f"{figure}: was not compared with {BASELINE}")
+            lines.append((f"{figure}: was not compared with {BASELINE}", False))
             continue
+        better = row["low"] > 0 and row["p_value"] < SIGNIFICANCE
         words = "is better than" if better else "is worse than" if row["high"] < 0 else "is not shown to be better than"
-        lines.append(f"{figure}: {words} {BASELINE} ({_ends(row)})")
-    return tuple(lines), beaten
+        lines.append((f"{figure}: {words} {BASELINE} ({_ends(row)})", better))
+    return lines
 
 
 def _refusal(row: Mapping[str, Any], margin: float, require_better: bool) -> str:

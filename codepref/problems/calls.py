@@ -29,6 +29,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.problems.entries import source_of
 from codepref.problems.nodes import FORMS, RESULT_FORMS, NodeForms
 
 CLASS = "Solution"
@@ -84,7 +85,7 @@ def call_entry(entry: Mapping[str, Any], where: str) -> str:
     """Return the source of an entry of `tests` with a call. Raises UserError for a malformed entry."""
     if missing := [key for key in ("function", "arguments", "expected") if key not in entry]:
         raise UserError(f'{where} of kind "calls" needs the keys function, arguments and expected, and lacks {missing}')
-    source = json.dumps({key: value for key, value in entry.items() if key in _KEYS})
+    source = source_of({key: value for key, value in entry.items() if key in _KEYS}, where)
     check_call(source, where)
     return source
 

@@ -24,6 +24,7 @@ from functools import lru_cache
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.problems.entries import source_of
 from codepref.problems.source import parse
 
 EVALUATING = frozenset(
@@ -43,7 +44,7 @@ def checker_source(stdin: str, expected: str, checker: str) -> str:
 
 def checker_entry(entry: Mapping[str, Any], where: str) -> str:
     """Return the source of an entry of `tests` with a checker. Raises UserError for a malformed entry."""
-    source = json.dumps({key: entry.get(key) for key in ("input", "output", "checker")})
+    source = source_of({key: entry.get(key) for key in ("input", "output", "checker")}, where)
     check_checker_source(source, where)
     return source
 

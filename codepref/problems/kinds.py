@@ -7,7 +7,6 @@ separate because the sandbox imports nothing from the rest of codepref. A test c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from codepref.errors import UserError
 from codepref.problems.calls import call_entry, check_call, names_called
 from codepref.problems.checkers import check_checker_source, checker_entry
+from codepref.problems.entries import source_of
 from codepref.problems.fields import why_unreadable
 from codepref.problems.inputs import parse_inputs
 from codepref.problems.proven import check_proves, output_proves, statements_call, statements_prove
@@ -40,7 +40,7 @@ def inputs_fields(source: str, where: str) -> Any:
 
 def inputs_entry(entry: Mapping[str, Any], where: str) -> str:
     """Return the source of an entry of `tests` with inputs and a reference. Raises UserError for a malformed entry."""
-    source = json.dumps({key: value for key, value in entry.items() if key != "kind"})
+    source = source_of({key: value for key, value in entry.items() if key != "kind"}, where)
     inputs_fields(source, where)
     return source
 

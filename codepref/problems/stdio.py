@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from codepref.errors import UserError
+from codepref.problems.entries import source_of
 
 ORDERS = ("lines", "words")
 _KEYS = {"input", "output", "order", "tolerance"}
@@ -34,7 +35,7 @@ def stdio_entry(entry: Mapping[str, Any], where: str) -> str:
     text, expected = entry.get("input"), entry.get("output")
     if not isinstance(text, str) or not isinstance(expected, str):
         raise UserError(f'{where} of kind "stdio" needs texts under the keys input and output')
-    source = json.dumps({key: value for key, value in entry.items() if key in _KEYS and value is not None})
+    source = source_of({key: value for key, value in entry.items() if key in _KEYS and value is not None}, where)
     check_stdio(source, where)
     return source
 

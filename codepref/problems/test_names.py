@@ -80,4 +80,6 @@ def required(node: Function) -> list[str]:
 def can_take_candidate(node: Function) -> bool:
     """Return whether the function can be called with the candidate as its only argument."""
     positional = len(node.args.posonlyargs) + len(node.args.args)
+    if None in node.args.kw_defaults:  # a parameter without default value that only takes a keyword
+        return False
     return len(required(node)) <= 1 and (positional >= 1 or node.args.vararg is not None)

@@ -26,7 +26,8 @@ def is_code(text: str) -> bool:
 def is_trivial(node: ast.stmt) -> bool:
     """Return whether a statement is a value without a call, `pass`, or an annotation without a value."""
     if isinstance(node, ast.Expr):
-        return not any(isinstance(child, ast.Call | ast.Await | ast.Yield | ast.NamedExpr) for child in ast.walk(node))
+        acting = ast.Call | ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr
+        return not any(isinstance(child, acting) for child in ast.walk(node))
     return isinstance(node, ast.Pass) or (isinstance(node, ast.AnnAssign) and node.value is None)
 
 

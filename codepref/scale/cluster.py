@@ -55,6 +55,8 @@ def connected(address: str, *, cpus: int | None = None) -> Iterator[None]:
         yield
         return
     address = address or os.environ.get("RAY_ADDRESS", "")
+    if address == "local":
+        address = ""
     _check_address(address)
     with _own_signal_handlers():
         _connect(ray, address, cpus)
@@ -95,7 +97,7 @@ def _connect(ray: Any, address: str, cpus: int | None) -> None:
 
 
 def _check_address(address: str) -> None:
-    if address in ("", "auto", "local"):
+    if address in ("", "auto"):
         return
     if address.startswith("ray://"):
         raise UserError(

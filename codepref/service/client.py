@@ -90,8 +90,12 @@ class Client:
         answers: list[list[str]] = []
         for part in _parts(works):
             bodies = json.dumps([work.body() for work in part]).encode()
-            for work, answer in zip(part, self._send("/judge", bodies, retry_seconds=self._retry_seconds), strict=True):
-                answers.append(_codes(work, answer))
+            found = self._send("/judge", bodies, retry_seconds=self._retry_seconds)
+            if not isinstance(found, list) or len(found) != len(part):
+                raise MachineError(
+                    f"{self.url} does not answer as `codepref serve` does: it must give {len(part)} answers"
+                )
+            answers += [_codes(work, answer) for work, answer in zip(part, found, strict=True)]
         return answers
 
     def _send(self, path: str, body: bytes | None, *, retry_seconds: float) -> Any:

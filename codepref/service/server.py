@@ -14,11 +14,12 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from codepref.errors import MachineError
+from codepref.execution.engine import usable_cpus
 from codepref.execution.limits import Limits
 from codepref.execution.rlimits import check_rlimits
 from codepref.execution.worker import check_machine
 from codepref.service.app import Service, started
-from codepref.service.settings import ServiceSettings
+from codepref.service.settings import ServiceSettings, Unavailable
 
 SPARE_DESCRIPTORS = 200
 """The descriptors that are left for files and the log when all connections are open. Each worker gets 10 more."""
@@ -151,16 +152,19 @@ class Server(uvicorn.Server):
 def serve_requests(settings: ServiceSettings, notify: Callable[[str], None]) -> None:
     """Answer requests until SIGTERM or SIGINT. notify: called with the address when the server listens.
 
-    Raises MachineError if this machine lacks what the sandbox needs, or if the address cannot be used. Raises UserError
-    for `jobs` below 1, and Unavailable if the engine fails while it starts.
+    Raises MachineError if this machine lacks what the sandbox needs, if the address cannot be used, or if the engine
+    fails while it starts. Raises UserError for `jobs` below 1.
     """
     if not settings.unconfined:
         check_machine()
-    jobs = settings.jobs or 1
+    jobs = settings.jobs or usable_cpus()
     check_rlimits(Limits(memory_mb=settings.max_memory_mb), jobs)
     connections = _connections(jobs)
-    with asyncio.Runner() as runner:
-        runner.run(_serve(settings, connections, notify))
+    try:
+        with asyncio.Runner() as runner:
+            runner.run(_serve(settings, connections, notify))
+    except Unavailable as error:
+        raise MachineError(f"the engine cannot start: {error}") from None
 
 
 async def _serve(settings: ServiceSettings, connections: int, notify: Callable[[str], None]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from codepref.errors import CodeprefError, GateError, InfrastructureError, MachineError, UserError
-from codepref.storage.files import read_json
+from codepref.storage.files import read_json, write_json
 from codepref.training.job import Progress, TrainingJob
 from codepref.training.methods.base import TrainingData
 from codepref.training.result import TrainingResult
@@ -98,6 +98,12 @@ def _wait(process: subprocess.Popen[bytes], folder: Path, progress: Progress | N
             if steps != last:
                 last = steps
                 progress(*steps)
+
+
+def report_error(folder: Path, rank: int, error: CodeprefError) -> None:
+    """Write an error for `raise_reported_error`. An error of a subclass is reported as one of its class in ERRORS."""
+    kind = next(name for name, known in ERRORS.items() if isinstance(error, known))
+    write_json(error_file(folder, rank), {"kind": kind, "problems": list(getattr(error, "problems", error.args))})
 
 
 def raise_reported_error(folder: Path) -> None:

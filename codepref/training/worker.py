@@ -9,7 +9,7 @@ from pathlib import Path
 
 from codepref.storage.files import write_json
 from codepref.training.job import TrainingJob
-from codepref.training.launch import ERRORS, JOB, PROGRESS, error_file
+from codepref.training.launch import ERRORS, JOB, PROGRESS, report_error
 from codepref.training.methods import load_method
 from codepref.training.processes import is_first, own_end, rank
 
@@ -29,8 +29,7 @@ def work(folder: Path) -> None:
     try:
         load_method(job.settings.method).train(replace(job, progress=progress if is_first() else None), data)
     except tuple(ERRORS.values()) as error:
-        report = {"kind": type(error).__name__, "problems": list(getattr(error, "problems", error.args))}
-        write_json(error_file(folder, rank()), report)
+        report_error(folder, rank(), error)
         raise SystemExit(1) from error
 
 

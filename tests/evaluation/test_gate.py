@@ -89,3 +89,17 @@ def test_the_baseline_is_reported_and_decides_only_with_beat_baseline() -> None:
     assert decide(rows, figures=["pass@1"], baseline=rows, beat_baseline=True).promoted
     assert not decide(rows, figures=["pass@1"], beat_baseline=True).promoted
     assert decide(rows, figures=["pass@1"]).baseline == ()
+
+
+def test_of_the_lines_on_the_baseline_only_those_without_a_gain_are_reasons_against_the_model() -> None:
+    gain = {**row(0.02, 0.01, 0.03, 0.01), "name": "pass@1 greedy"}
+    tie = row(0.001, -0.01, 0.012, 0.8)
+    rows = [{**gain}, row(0.02, 0.01, 0.03, 0.01)]
+    figures = ["pass@1 greedy", "pass@1"]
+    decision = decide(rows, figures=figures, baseline=[gain, tie], beat_baseline=True)
+    assert [line.split(" SFT")[0] for line in decision.reasons] == [
+        "pass@1: is not shown to be better than",
+        "pass@1 greedy: not worse (+2.0 points, 95% interval +1.0 to +3.0)",
+        "pass@1: not worse (+2.0 points, 95% interval +1.0 to +3.0)",
+    ]
+    assert len(decision.baseline) == 2

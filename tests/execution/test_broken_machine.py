@@ -169,6 +169,14 @@ def test_the_usual_number_of_descriptors_is_enough(
     assert _codes(tmp_path / "out") == {"P"}
 
 
+def test_a_limit_of_address_space_that_is_large_enough_changes_nothing(
+    files: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    status, _, err = _ended(files(), _limit(resource.RLIMIT_AS, 30 << 30))
+    assert (status, err) == (0, "")
+    assert _codes(tmp_path / "out") == {"P"}
+
+
 @contextlib.contextmanager
 def _few_processes(count: int) -> Iterator[Callable[[], object]]:
     """Limit the number of processes of a command by a control group, because RLIMIT_NPROC does not apply to root.

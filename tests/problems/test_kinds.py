@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from datetime import date
 
 import pytest
 
@@ -13,6 +14,7 @@ from codepref.execution.engine import execute_tasks
 from codepref.execution.limits import Limits
 from codepref.execution.tasks import Task
 from codepref.problems import load_problems
+from codepref.problems.kinds import KINDS
 from codepref.records import Solution
 from codepref.sampling.prompts import request_messages
 
@@ -88,3 +90,17 @@ def test_own_tests_can_name_their_kind(write_lines):
 def test_a_malformed_test_is_refused(write_lines, tests, message):
     with pytest.raises(UserError, match=message):
         load_problems(write_lines([{**OWN, "tests": tests}]))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"kind": "calls", "function": "add", "arguments": [b"x"], "expected": 1},
+        {"kind": "stdio", "input": "1", "output": "2", "tolerance": date(2026, 1, 1)},
+        {"kind": "checker", "input": "1", "output": "2", "checker": b"def check(a): pass"},
+        {"kind": "inputs", "entry_point": "add", "inputs": {1, 2}, "reference": "def add(x): return x"},
+    ],
+)
+def test_a_value_that_json_cannot_write_is_the_users_mistake(entry: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=r"^row 3 holds a value that cannot be written as JSON"):
+        KINDS[str(entry["kind"])].from_entry(entry, "row 3")

@@ -20,6 +20,7 @@ KINDS = [
     ("print(f(1) == 2)", "asserts"),
     ("def check(candidate):\n    assert candidate(1) == 2\n", "check"),
     ("def check(candidate, limit=3):\n    assert candidate(1) == 2\n", "check"),
+    ("def check(f=None, *, g):\n    assert f(1) == g\n", "asserts"),
     ("def check(f):\n    assert f(1) == 2\ncheck(f)\n", "asserts"),
     ("def check():\n    assert f(1) == 2\ncheck()\n", "asserts"),
     (FUNCTION, "pytest"),

@@ -60,6 +60,14 @@ def test_the_program_is_extracted_from_the_answer(raw: str) -> None:
     assert extract_program(raw, ADD) == PROGRAM
 
 
+def test_a_body_that_only_yields_from_something_is_a_body() -> None:
+    program = extract_program("```python\ndef add(a, b):\n    yield from (a, b)\n```", ADD)
+    assert program == "def add(a, b):\n    yield from (a, b)\n"
+    program = extract_program("    yield from xs\n", TOTAL)
+    assert program.endswith("    yield from xs\n")
+    assert program.startswith("import math")
+
+
 @pytest.mark.parametrize(
     "raw",
     [

@@ -14,6 +14,7 @@ from codepref.errors import UserError
 from codepref.problems import load_problems
 from codepref.sampling.engines import replicas
 from codepref.sampling.engines.base import Decoding
+from codepref.sampling.engines.transformers import TransformersEngine
 from codepref.sampling.sample import sample, sample_to_file
 
 PROBLEMS = load_problems("starter:heldout")[:12]
@@ -54,6 +55,16 @@ def test_the_nodes_of_a_cluster_write_the_file_of_one_machine(
     one = answers(tmp_path / "one.jsonl", None)
     assert answers(tmp_path / "ray.jsonl", ScaleSection("ray", wait_seconds=120)) == one
     assert answers(tmp_path / "ray2.jsonl", ScaleSection("ray", replicas=2, wait_seconds=120)) == one
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+def test_one_replica_on_a_cluster_answers_there_and_not_in_the_driver(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = answers(tmp_path / "one.jsonl", None)
+    monkeypatch.setattr(TransformersEngine, "answers", lambda *arguments: pytest.fail("the driver answered"))
+    assert answers(tmp_path / "ray.jsonl", ScaleSection("ray", replicas=1, wait_seconds=120)) == one
 
 
 def test_a_model_that_is_missing_is_one_message(tmp_path: Path) -> None:
@@ -109,3 +120,21 @@ def test_a_copy_that_is_killed_costs_no_answer(tmp_path: Path, monkeypatch: pyte
     one = answers(tmp_path / "one.jsonl", None)
     assert answers(tmp_path / "copies.jsonl", ScaleSection(), progress=kill_one) == one
     assert killed
+
+
+@pytest.mark.parametrize(
+    ("visible", "devices"),
+    [(None, ["0", "1", "0"]), ("5,3", ["5", "3", "5"]), ("", [None] * 3), ("-1", [None] * 3)],
+)
+def test_a_process_gets_a_gpu_that_the_user_has_not_hidden(
+    visible: str | None, devices: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(replicas, "GPUS", tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    environments = [replicas.environment_of(place, 3) for place in range(3)]
+    assert [environment.get("CUDA_VISIBLE_DEVICES") for environment in environments] == devices
+    assert all("OMP_NUM_THREADS" in environment for environment in environments if visible in ("", "-1"))

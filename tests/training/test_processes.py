@@ -14,11 +14,12 @@ from safetensors.torch import load_file
 from training_script import pairs, train_on
 
 from codepref import load_problems
+from codepref.chat import TemplateError
 from codepref.config.sections import OnlineSection, TrainingSection
-from codepref.errors import GateError, MachineError, UserError
+from codepref.errors import CodeprefError, GateError, MachineError, UserError
 from codepref.starter import SOLUTION_TEMPLATE
 from codepref.training.job import TrainingJob, ValidationSettings
-from codepref.training.launch import command, error_file, last_lines, launch, raise_reported_error
+from codepref.training.launch import command, error_file, last_lines, launch, raise_reported_error, report_error
 from codepref.training.methods.base import OnlineProblems
 
 SETTINGS = TrainingSection(
@@ -153,6 +154,18 @@ def test_the_error_of_the_lowest_rank_is_raised(tmp_path: Path) -> None:
         report = {"kind": "UserError", "problems": [f"mistake of rank {rank}"]}
         error_file(tmp_path, rank).write_text(json.dumps(report))
     with pytest.raises(UserError, match="mistake of rank 2"):
+        raise_reported_error(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(TemplateError("the template fails"), UserError), (MachineError("no disk"), MachineError)],
+)
+def test_an_error_of_a_worker_is_raised_as_its_class_or_the_class_above(
+    error: CodeprefError, kind: type[CodeprefError], tmp_path: Path
+) -> None:
+    report_error(tmp_path, 0, error)
+    with pytest.raises(kind, match=f"^{error}$"):
         raise_reported_error(tmp_path)
 
 

@@ -167,6 +167,11 @@ class LaunchedEngine:
     def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
         """Take the settings of one call of the sampler; see `Preparable`."""
         self._settings = {"batch_size": batch_size, "folder": folder, "on_tokens": on_tokens}
+        self._engine.prepare(**self._settings)  # for `summary`, if all answers are in the journal already
+
+    def take_decoding(self, decoding: Decoding) -> None:
+        """Note whether the answers are greedy, for `summary`."""
+        self._engine.take_decoding(decoding)
 
     def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
         """Yield (place, answer) as answers arrive; see `Engine`.

@@ -137,7 +137,7 @@ class ReplicatedEngine:
                 yield Work(places, item, weight=WEIGHT_AHEAD, size=chunk, count=len(places))
 
         count, forked = self._processes(len(asks))
-        if count == 1:
+        if count == 1 and self._scale.executor == "local":
             if isinstance(self._one, Preparable):
                 self._one.prepare(batch_size=self._batch_size, folder=None, on_tokens=self._on_tokens)
             yield from self._one.answers(asks, decoding, seed)
@@ -182,7 +182,7 @@ class ReplicatedEngine:
                 hosts = LocalHosts(
                     self._spec,
                     count,
-                    environment=lambda place: _environment(place, count),
+                    environment=lambda place: environment_of(place, count),
                     forked=forked,
                     log=self._log,
                 )
@@ -205,10 +205,13 @@ def replica_places(nodes: Sequence[Node], replicas: int) -> list[Place]:
     return places
 
 
-def _environment(place: int, count: int) -> dict[str, str]:
+def environment_of(place: int, count: int) -> dict[str, str]:
     """Return the variables of a process on this machine: its GPU, or without GPUs its share of the cores."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    gpus = named.split(",") if named else [str(at) for at in range(len(list(GPUS.iterdir())))] if GPUS.is_dir() else []
+    if named is None:
+        gpus = [str(at) for at in range(len(list(GPUS.iterdir())))] if GPUS.is_dir() else []
+    else:
+        gpus = [gpu for gpu in named.split(",") if gpu.strip() not in ("", "-1")]  # "" and -1 hide all GPUs
     if gpus:
         return {"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]}
     return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // count)))}

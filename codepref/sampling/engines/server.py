@@ -18,7 +18,7 @@ from codepref.servers.artifacts import costs
 from codepref.servers.exchange import KEPT, Exchange, Log, check_endpoints
 from codepref.servers.journal import JOURNAL, read_journal
 from codepref.servers.ledger import Ledger
-from codepref.servers.records import Request
+from codepref.servers.records import Account, Request
 from codepref.storage.hashing import content_hash
 
 NO_SEED = "no seed"
@@ -120,7 +120,7 @@ class ServerEngine:
         """
         if not self.ledger.accounts and self._folder:  # all answers were there before this process
             self.ledger, _ = read_journal(self._folder / JOURNAL)
-        server, account = self.server, self.ledger.accounts.get(self.endpoint.name)
+        server, account = self.server, self._account()
         return {
             "model": self.endpoint.model,
             "servers": list(server.base_url),
@@ -131,6 +131,11 @@ class ServerEngine:
             "models_named_by_servers": dict(sorted(account.models.items())) if account else {},
             **costs(self.ledger),
         }
+
+    def _account(self) -> Account | None:
+        """Return the account of this engine's model. A journal with one account is of a server with this model."""
+        accounts = self.ledger.accounts
+        return accounts.get(self.endpoint.name) or (next(iter(accounts.values())) if len(accounts) == 1 else None)
 
     def _seed_state(self, answered: int, dropped: int) -> str:
         if self.server.send_seed == "no":

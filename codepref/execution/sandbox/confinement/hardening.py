@@ -44,7 +44,7 @@ def address_space() -> int:
     it.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    low, high = 0, 1 << 47
+    low, high = 0, 1 << 47 if hard == resource.RLIM_INFINITY else min(hard, 1 << 47)
     try:
         while high - low > 1 << 20:
             middle = (low + high) // 2

@@ -42,17 +42,17 @@ def _same_items(output: dict[Any, Any], expected: dict[str, Any], tolerance: flo
     keys = {key if type(key) is str else _json_key(key): key for key in output}
     if len(keys) != len(output) or keys.keys() != expected.keys():
         return False
-    return all(same_value(output[key], expected[text], tolerance) for text, key in keys.items())
+    return all(same_value(output[key], expected[text], tolerance) for text, key in keys.items() if text is not None)
 
 
-def _json_key(key: Any) -> str:
-    """Return the text that JSON writes for a key that is not a text, or "" for a key of another type.
+def _json_key(key: Any) -> str | None:
+    """Return the text that JSON writes for a key that is not a text, or None for a key of another type.
 
     JSON has no form for a tuple, so the result for a tuple is the text that Python writes.
     """
     if key is None or isinstance(key, bool):
         return {None: "null", True: "true", False: "false"}[key]
-    return repr(key) if type(key) in (int, float, tuple) else ""
+    return repr(key) if type(key) in (int, float, tuple) else None
 
 
 def plain_number(output: Any) -> Any:
