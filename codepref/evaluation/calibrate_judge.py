@@ -64,7 +64,8 @@ def calibrate_judge(
     document = {"judge": member.label, "model": member.model, **asdict(calibration), "missing": dict(run.missing)}
     document["refused"] = dict(run.refused)
     write_json(target, document | {"settings": asdict(chosen), **costs(run.ledger)})
-    check_complete(run.missing, target, refused=run.refused, answered=len(tasks), log=log)
+    answered = sum(bool(one.first or one.backwards or any(one.repeats)) for one in tasks)
+    check_complete(run.missing, target, refused=run.refused, answered=answered, log=log)
     return calibration
 
 

@@ -56,7 +56,7 @@ def opinion(preference: str, facts: Facts, lint: Lint, metrics: Metrics) -> Opin
 
 def _instruction(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deduction]:
     for words in facts.missing:
-        yield (1.5 if "argument" in words else 4.0), words
+        yield (1.5 if " does not take " in words else 4.0), words
     for place, words in enumerate(facts.extras):
         yield (1.0 if place == 0 else 0.5), f"not asked for: {words}"
 

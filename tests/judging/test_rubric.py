@@ -139,6 +139,11 @@ def test_problem_i_is_judged_by_preference_i_modulo_their_number() -> None:
     assert judgments[1].ratings[0].rationale.startswith("static analysis, no model's opinion")
 
 
+def test_a_missing_function_costs_the_same_whatever_its_name_is() -> None:
+    problem = Problem("a/1", "parse_arguments(text): split the text.", "parse_arguments")
+    assert "no parse_arguments is defined (-4.00)" in rate(GOOD, problem)["instruction-following"].rationale
+
+
 def test_an_unknown_preference_is_refused() -> None:
     with pytest.raises(UserError, match="unknown preference 'beauty'; known: instruction-following"):
         opinions([(PROBLEM, GOOD)], ["beauty"])

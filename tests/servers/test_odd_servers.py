@@ -125,6 +125,13 @@ def test_if_no_answer_at_all_arrives_the_command_fails(
     assert "Sorry, the purse is empty" in capsys.readouterr().err
 
 
+def test_a_calibration_of_a_judge_that_refuses_every_request_fails(
+    server: OddServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judge(tmp_path, server.url, "moderated", ["A forbidden thing."], "--calibrate") == 1
+    assert "answers are missing, since servers refuse the requests" in capsys.readouterr().err
+
+
 def test_a_schema_is_left_out_if_it_is_refused_and_only_then(server: OddServer, tmp_path: Path) -> None:
     assert judge(tmp_path, server.url, "no-schema", ["Print 1.", "Print 2."]) == 0
     assert ratings(tmp_path) == [[4, 2], [4, 2]]
