@@ -45,7 +45,8 @@ def export(
     to: a name in `codepref.exports.TRAINERS`, such as "llamafactory".
     kind: "pairs", "kto" (single answers with a label), "sft" (demonstrations) or "rl" (problems). By default it
     is "pairs" for pairs, "kto" for verdicts and "rl" for problems. For data it is "kto" if an answer is unwanted, else
-    "sft". Of pairs, "kto" takes both sides and "sft" the chosen sides.
+    "sft". Of pairs, "kto" takes both sides and "sft" the chosen sides. Both leave out an answer that is chosen
+    and rejected in the pairs of a problem.
     strict: refuse a source of problems with a bad row. seed: the seed with which answers are drawn from verdicts.
 
     The lines for the trainer's configuration are written beside `out`. The result has their paths, the number of rows,

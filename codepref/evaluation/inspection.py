@@ -29,7 +29,8 @@ class Inspection:
     problems whose tests are run. They are drawn with `seed`. -1 stands for all problems, and 0 for none. progress: as
     in `codepref.inspect`.
 
-    Attributes: `not_written` counts the problems that are not good, by the reason.
+    Attributes: `not_written` counts the problems that are not good, by the reason. It is of use only if the tests of
+    all problems are run, or of none.
     """
 
     def __init__(

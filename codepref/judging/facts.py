@@ -41,8 +41,8 @@ class Facts:
         constant, such as `...`, does not count.
     functions: the number of functions, methods included.
     documented: the share of functions with a docstring, and 0 without functions.
-    comments: the number of lines with a comment. If the tokenizer rejects the program, only lines that hold nothing but
-        a comment count.
+    comments: the number of lines with a comment. If the tokenizer rejects the program, only lines that begin with `#`
+        after white space count.
     prose_words: the number of runs of two or more letters outside the fenced blocks and the <think> parts, and 0
         without blocks.
     missing: what the instruction asks for and the program lacks.

@@ -51,7 +51,7 @@ def check_validation(job: TrainingJob) -> None:
 
 
 def check_rows(rows: TrainingRows) -> None:
-    """Raise UserError when there are no rows. The message counts the rows that were left out, by reason."""
+    """Raise UserError when there are no rows. The message holds the counts in `rows.dropped`."""
     if rows.rows:
         return
     reasons = "; ".join(f"{count} {reason}" for reason, count in rows.dropped.items())

@@ -18,7 +18,7 @@ class TrainingResult:
     supervised training it is the mean negative log-likelihood of a token. For methods on pairs without a reference
     model it is the whole loss with the likelihood term. For online methods it is 0. expected_first_loss: the value at
     which the logged loss starts, or None when no value is known before the training. dropped: for each reason, how many
-    rows were left out. A reason that ends with "(kept)" counts faults of rows that were kept. curve: the rows of
+    rows were left out. A reason that ends with "(kept)" counts a fault for which no row is left out. curve: the rows of
     `curve.training_curve`. settings: the settings; learning_rate, beta, share_prefixes and KTO's label weights have the
     values that were used. Methods can add figures, such as the shares of differing tokens in focal DPO. kept_step: the
     step whose weights were written. It is less than `steps` when validation found an earlier step better. stopped: why

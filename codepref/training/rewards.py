@@ -87,8 +87,8 @@ class ExecutionReward:
 
     The constructor raises UserError for problems without tests, for an unknown rule, for `coarse` without four values,
     for `jobs` or `unconfined` beside `url`, and for other wrong arguments. It raises MachineError when the sandbox
-    cannot confine programs, or when the server does not answer. A call raises UserError for a task that is not in
-    `problems`, and what `Engine.run` or, with `url`, `Client.judge` raises.
+    cannot confine programs, or when the server does not answer or cannot run programs. A call raises UserError for a
+    task that is not in `problems`, and what `Engine.run` or, with `url`, `Client.judge` raises.
 
     Attributes: `calls` is the number of calls. `judged` is the number of completions in all calls.
     """

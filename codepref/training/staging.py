@@ -33,7 +33,7 @@ def check_out(out: Path) -> None:
 
 
 def put_in_place(staging: Path, out: Path) -> None:
-    """Rename `staging` to `out`. Then remove the old folder `out`, so that a kill loses no model."""
+    """Rename `staging` to `out`. An old folder `out` is moved aside first and removed last: a kill loses no model."""
     old = _old(out)
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
