@@ -52,8 +52,8 @@ def export(
     The lines for the trainer's configuration are written beside `out`. The result has their paths, the number of rows,
     and the numbers of rows and answers that were left out, by reason.
     Raises UserError if not exactly one source is given, for an unknown trainer, for a kind that the source or the
-    trainer does not take, for an ending of `out` that the trainer does not read, for a source that cannot be read, and
-    if no row is left.
+    trainer does not take, for an ending of `out` that the trainer does not read, for a source that cannot be read, for
+    an existing configuration file into which the lines cannot be merged, and if no row is left.
     """
     sources = {"pairs": pairs, "data": data, "verdicts": verdicts, "problems": problems}
     given = [name for name, value in sources.items() if value is not None]
