@@ -19,10 +19,10 @@ def examples_from_rows(
 ) -> Examples:
     """Return the answers in the rows of a data set: demonstrations, or answers with a label or a score.
 
-    rows: pairs of a row's place, which messages name, and the row's columns. `codepref.conversations.answers` reads
-    them. A row holds a conversation that ends with an answer, a request and an answer, or a problem with several scored
-    answers. An answer is unwanted if its label is false. An answer without a label is unwanted if its score in the
-    tests of the data set is below 1.
+    rows: for each row its place, which messages name, and its columns. `codepref.conversations.answers` reads the
+    columns. A row holds a conversation that ends with an answer, a request and an answer, or a problem with several
+    scored answers. An answer is unwanted if its label is false. An answer without a label is unwanted if its score in
+    the tests of the data set is below 1.
     limit: the largest number of rows to read; 0 reads all. source: the name of the data set in the LeftOutWarning about
     columns that hold something and are not read.
     Raises UserError for a row in another form or with wrong values.

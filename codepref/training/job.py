@@ -47,9 +47,10 @@ class TrainingJob:
 
     model: a folder, a hub name, a GGUF file or `starter`. out: the folder of the trained model. settings: the keys of
     [training] or [sft]. seed: the seed of every random choice. dtype: the type of the base model's weights when an
-    adapter is trained; training without an adapter uses float32. device: `auto`, or a device of PyTorch such as `cpu`
-    and `cuda:0`. progress: called as steps finish, or None. validation: how the model is validated while it trains, or
-    None. section: the section of the recipe that `settings` comes from, which messages name.
+    adapter is trained without quantization; training without an adapter uses float32. device: `auto`, or a device of
+    PyTorch such as `cpu` and `cuda:0`. progress: called as steps finish, or None. validation: how the model is
+    validated while it trains, or None. section: the section of the recipe that `settings` comes from, which messages
+    name.
     """
 
     model: str

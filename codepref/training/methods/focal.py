@@ -120,7 +120,7 @@ class _Collator:
 
 
 class _Focused:
-    """Sets the log-probabilities that models return to 0 at shared tokens, while the context is open.
+    """Sets log-probabilities in the output of models to 0 at shared tokens, while the context is open.
 
     log_probs: the last unchanged log-probabilities with gradients, which are those of the trained model.
     """
