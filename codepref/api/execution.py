@@ -1,4 +1,4 @@
-"""`codepref.execute` and `codepref.execute_into` run solutions against tests, by default in the sandbox."""
+"""`codepref.execute` and `codepref.execute_into` run solutions against tests in the sandbox."""
 
 from __future__ import annotations
 

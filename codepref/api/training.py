@@ -111,7 +111,9 @@ def _validation(validation: Problems, model: str, settings: ValidationSection, u
     if not problems:
         raise UserError("validation holds no problem: give validation problems, or leave out `validation`")
     if not all(problem.tests for problem in problems):
-        raise UserError("every validation problem needs tests: they run on the model's answers while it trains")
+        raise UserError(
+            "every validation problem needs tests: they run on the answers that the model gives while it trains"
+        )
     sampled = EvaluationSection()
     return ValidationSettings(
         problems,

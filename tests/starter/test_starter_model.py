@@ -1,4 +1,4 @@
-"""The starter model: its size, its tokenizer and chat template, a plausible score, and tests that can be used."""
+"""Tests of the starter model: its size, its tokenizer and chat template, its score, and the tests that it writes."""
 
 from __future__ import annotations
 
