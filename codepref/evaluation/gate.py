@@ -1,4 +1,4 @@
-"""The gate: it promotes an aligned model only if the model is shown not to be worse than its base by a margin. Pure."""
+"""The gate: it promotes an aligned model only if the model is shown to lose less than a margin to its base. Pure."""
 
 from __future__ import annotations
 

@@ -75,8 +75,8 @@ def extras(tree: ast.Module, problem: Problem) -> Iterator[str]:
 
     Texts are yielded for statements at module level: asserts, calls and other expressions except constants, and `for`,
     `while`, `if` and `try` statements that import nothing. Texts are also yielded for functions and classes at module
-    level that the prompt does not name and no other statement at module level uses, and for calls of `print` and of
-    `input`, if a function or class at module level uses the name and the prompt does not mention it.
+    level that the prompt does not name and no other statement at module level uses. A call of `print` or `input` gives
+    a text if a function or class at module level uses the name and the prompt does not mention it.
     """
     prompt = problem.prompt.lower()
     for node in tree.body:
