@@ -40,7 +40,7 @@ def serve(
     unconfined: run untrusted programs without Landlock.
     notify: called with the address when the server listens.
 
-    Raises UserError for values out of range. Raises MachineError if this machine lacks what the sandbox needs, if the
+    Raises UserError for wrong values. Raises MachineError if this machine lacks what the sandbox needs, if the
     address cannot be used, or if the packages of the extra `serve` are missing. Raises another CodeprefError if the
     engine fails while it starts.
     """
