@@ -45,8 +45,8 @@ def check_validation(job: TrainingJob) -> None:
     """Raise UserError when validation is on and FSDP or DeepSpeed is used."""
     if job.validation and sharded():
         raise UserError(
-            "validation needs the whole model in one process, and FSDP and DeepSpeed can split it: set "
-            "validation.problems = ''"
+            "validation needs the whole model in one process, and FSDP and DeepSpeed can split it: leave out the "
+            "validation (validation.problems = '')"
         )
 
 
