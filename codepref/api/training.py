@@ -55,8 +55,9 @@ def train(
     problems: problems with tests, for `grpo` and `rloo`. These methods sample answers while they train. `online` holds
     their settings.
 
-    validation: problems with tests that the model answers while it trains. `validation_settings` says how often. The
-    model keeps the weights with the best validation result (docs/explanation/validation.md).
+    validation: problems with tests that the model answers while it trains. `validation_settings` says how often, and
+    how many of the problems are used: by default the first 100. The model keeps the weights with the best validation
+    result (docs/explanation/validation.md).
     unconfined: run the sampled answers without Landlock.
     strict: refuse a source of problems with a bad row, which is left out by default.
     overrides: keys of TrainingSection, such as method, beta, learning_rate, epochs or lora_rank, except `rounds` and
