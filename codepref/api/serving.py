@@ -1,4 +1,4 @@
-"""`codepref.serve` answers requests for verdicts over HTTP."""
+"""`codepref.serve` runs solutions and programs for clients over HTTP."""
 
 from __future__ import annotations
 
