@@ -158,7 +158,7 @@ def _check_no_server(address: bool, engine: bool) -> None:
     address: whether the server's address or settings of calls are given. engine: whether an [engine] is given.
     """
     if address:
-        raise UserError("base_url (--base-url) is the address of a server for a model: give `model` (--model) too")
+        raise UserError("base_url (--base-url) and server are for a model on a server: give `model` (--model) too")
     if engine:
         raise UserError("engine (--engine) starts a server for a model: give `model` (--model) too")
 

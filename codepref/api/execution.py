@@ -1,4 +1,4 @@
-"""`codepref.execute` and `codepref.execute_into` run solutions against tests, by default in the sandbox."""
+"""`codepref.execute` and `codepref.execute_into` run solutions against tests in the sandbox."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def execute(
     scale: ScaleSection | None = None,
     log: Callable[[str], None] = lambda text: None,
 ) -> list[VerdictMatrix]:
-    """Run solutions against tests, in the sandbox unless `unconfined` is set.
+    """Run solutions against tests in the sandbox, or without Landlock if `unconfined` is set.
 
     Use `execute_into` for more solutions than memory can hold.
 

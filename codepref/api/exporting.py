@@ -45,14 +45,15 @@ def export(
     to: a name in `codepref.exports.TRAINERS`, such as "llamafactory".
     kind: "pairs", "kto" (single answers with a label), "sft" (demonstrations) or "rl" (problems). By default it
     is "pairs" for pairs, "kto" for verdicts and "rl" for problems. For data it is "kto" if an answer is unwanted, else
-    "sft". Of pairs, "kto" takes both sides and "sft" the chosen sides.
+    "sft". Of pairs, "kto" takes both sides and "sft" the chosen sides. Both leave out an answer that is chosen
+    and rejected in the pairs of a problem.
     strict: refuse a source of problems with a bad row. seed: the seed with which answers are drawn from verdicts.
 
-    The lines for the trainer's configuration are written beside `out`. The result has their paths, the number of rows,
-    and the numbers of rows and answers that were left out, by reason.
+    The lines for the trainer's configuration, if it needs any, are written beside `out`. The result has their paths,
+    the number of rows, and the numbers of rows and answers that were left out, by reason.
     Raises UserError if not exactly one source is given, for an unknown trainer, for a kind that the source or the
-    trainer does not take, for an ending of `out` that the trainer does not read, for a source that cannot be read, and
-    if no row is left.
+    trainer does not take, for an ending of `out` that the trainer does not read, for a source that cannot be read, for
+    an existing configuration file into which the lines cannot be merged, and if no row is left.
     """
     sources = {"pairs": pairs, "data": data, "verdicts": verdicts, "problems": problems}
     given = [name for name, value in sources.items() if value is not None]

@@ -80,7 +80,7 @@ def read_tests(
     """Return the tests by task. With `probes` above 0, add the probes that `with_probes` makes.
 
     If `tests` is None and `probes` is 0, return None, which stands for the problems' own tests. per_completion: the
-    largest number of asserts to keep from one completion in a file of tests. Raises UserError for a negative `probes`,
+    largest number of tests to take from one completion in a file of tests. Raises UserError for a negative `probes`,
     and for a file that cannot be read or has malformed rows.
     """
     from codepref.sampling.answers import load_tests

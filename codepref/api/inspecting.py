@@ -16,7 +16,7 @@ from codepref.problems.survey import Survey
 from codepref.storage.files import check_target, write_jsonl
 
 GOLD = 200
-"""The number of problems whose tests are run by default, if `limit` is not 0 and nothing is written."""
+"""The largest number of problems whose tests are run by default, if `limit` is not 0 and nothing is written."""
 
 
 def inspect(
@@ -39,9 +39,9 @@ def inspect(
 
     source: a file, a hub name or `starter:SPLIT`, as in `load_problems`. Options may follow after `#`. limit: inspect
     only the first `limit` problems. None and 0 inspect all.
-    gold: the number of problems, drawn at random with `seed`, whose tests are run: against the gold solution, and
-    against programs that do nothing. -1 runs those of all problems, 0 runs none. The default is 0 if `limit` is 0, else
-    -1 if `write` is given, else GOLD.
+    gold: the largest number of problems, drawn at random with `seed`, whose tests are run: against the gold solution,
+    and against programs that do nothing. -1 runs those of all problems, 0 runs none. The default is 0 if `limit` is 0,
+    else -1 if `write` is given, else GOLD.
     against: benchmarks. A problem that contains one of their problems overlaps (see
     `codepref.problems.contamination`).
     write: a file of JSON lines for the good problems, in codepref's own format. A problem is good unless its gold

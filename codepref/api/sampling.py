@@ -43,12 +43,12 @@ def sample(
 ) -> list[dict[str, Any]]:
     """Ask a model for `n` answers to each problem, and return one row for each answer.
 
-    kind: what the answers hold, "solutions" or "tests". strict: refuse a source of problems with a bad row, which
-    is left out by default. base_url: the address of an OpenAI-compatible server of the model, or several addresses.
-    `model` is then the server's name for the model. server: settings of the calls. Its `base_url` is used if `base_url`
-    is empty. engine: the section [engine] of a recipe, for a server that codepref starts for the model and stops.
-    scale: the processes that answer, on this machine or on a Ray cluster. None means this process. It has no effect if
-    a server answers or `model` is an Engine.
+    kind: what the answers hold, "solutions" or "tests". strict: refuse a source of problems with a bad row, which is
+    left out by default. base_url: the address of an OpenAI-compatible server of the model, or several addresses.
+    `model` is then the server's name for the model, unless `server` has a `served_name`. server: settings of the calls.
+    Its `base_url` is used if `base_url` is empty. engine: the section [engine] of a recipe, for a server that codepref
+    starts for the model and stops. scale: the processes that answer, on this machine or on a Ray cluster. None means
+    this process. `scale` has no effect if a server answers or `model` is an Engine.
     log: called with messages for the user. See `codepref.sampling.sample.sample` for the other arguments, the rows and
     the errors.
     """

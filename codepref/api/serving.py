@@ -1,4 +1,4 @@
-"""`codepref.serve` answers requests for verdicts over HTTP."""
+"""`codepref.serve` runs solutions and programs for clients over HTTP."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def serve(
     host, port: the address; port 0 takes a free port. By default only programs on this machine reach it.
     token: what clients must send as a bearer token. None: the environment variable CODEPREF_TOKEN, or no token.
     jobs: the number of workers. None means one for each core.
-    queue: the largest number of solutions that wait or run at one time. A request for which there is no room now gets
-        the status 429. A request that has more solutions than this gets the status 422.
+    queue: the largest number of solutions and programs that wait or run at one time. A request for which there is no
+        room now gets the status 429. A request that has more solutions than this gets the status 422.
     limits, vacuous_tests: the values of requests that name none.
     max_cpu_seconds, max_memory_mb: the highest limits of CPU time and memory that a request may name.
     request_seconds: the time in which a request must be answered.
@@ -40,7 +40,7 @@ def serve(
     unconfined: run untrusted programs without Landlock.
     notify: called with the address when the server listens.
 
-    Raises UserError for values out of range. Raises MachineError if this machine lacks what the sandbox needs, if the
+    Raises UserError for wrong values. Raises MachineError if this machine lacks what the sandbox needs, if the
     address cannot be used, or if the packages of the extra `serve` are missing. Raises another CodeprefError if the
     engine fails while it starts.
     """

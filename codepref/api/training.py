@@ -46,7 +46,7 @@ def train(
     Give exactly one of `pairs`, `verdicts`, `data` and `problems`.
     pairs: a file, a hub name, Pair records, a PairSet, or rows such as a `datasets.Dataset` (see
     `codepref.pairing.artifact.read_pairs`). The method `kto` learns from both sides as single answers, and `sft` from
-    the chosen sides.
+    the chosen sides. Both leave out an answer that is chosen and rejected in the pairs of a problem.
     verdicts: a folder that `execute` wrote. `rft` and `sft` learn from correct solutions, at most four of each problem.
     `kto` also learns from wrong solutions, at most four of each problem.
     `codepref.training.examples.examples_from_verdicts` says which solutions are left out.
@@ -55,9 +55,10 @@ def train(
     problems: problems with tests, for `grpo` and `rloo`. These methods sample answers while they train. `online` holds
     their settings.
 
-    validation: problems with tests that the model answers while it trains. `validation_settings` says how often. The
-    model keeps the weights with the best validation result (docs/explanation/validation.md).
-    unconfined: run the sampled answers without the sandbox.
+    validation: problems with tests that the model answers while it trains. `validation_settings` says how often, and
+    how many of the problems are used: by default the first 100. The model keeps the weights with the best validation
+    result (docs/explanation/validation.md).
+    unconfined: run the sampled answers without Landlock.
     strict: refuse a source of problems with a bad row, which is left out by default.
     overrides: keys of TrainingSection, such as method, beta, learning_rate, epochs or lora_rank, except `rounds` and
     `round_start`.
@@ -111,7 +112,9 @@ def _validation(validation: Problems, model: str, settings: ValidationSection, u
     if not problems:
         raise UserError("validation holds no problem: give validation problems, or leave out `validation`")
     if not all(problem.tests for problem in problems):
-        raise UserError("every validation problem needs tests: they run on the model's answers while it trains")
+        raise UserError(
+            "every validation problem needs tests: they run on the answers that the model gives while it trains"
+        )
     sampled = EvaluationSection()
     return ValidationSettings(
         problems,

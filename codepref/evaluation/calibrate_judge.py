@@ -42,8 +42,9 @@ def calibrate_judge(
     dollars for all calls with this `out` together. log: receives messages for the user.
     Writes the JSON file `out` with figures, intervals, counts, tokens and dollars.
     Raises what `codepref.judging.asking.judge_run` raises, UserError if `out` is a folder or if the verdicts cannot be
-    read, and MachineError if `out` cannot be written. Raises InfrastructureError if answers of the judge are
-    missing that another run may get, or if no answer arrived. In this case `out` has been written.
+    read, and MachineError if `out` cannot be written. Raises InfrastructureError if answers of the judge are missing
+    that another run may get. In this case `out` has been written. If the server refuses all missing answers for good,
+    `log` gets a message instead.
     """
     chosen = replace(settings or JudgeSettings(), second_pass=True, repeats=2)
     target = Path(out)

@@ -43,7 +43,8 @@ def choose_problems(
     """Return one Choice for each problem, in order.
 
     A problem is chosen if its pass rate is at least `min_pass_rate` and at most `max_pass_rate`, and if its solutions
-    have at least `min_distinct` different verdicts. A problem without a pass rate is not chosen.
+    have at least `min_distinct` different verdicts, as `Choice.distinct` counts them. A problem without a pass rate is
+    not chosen.
     """
     known = {matrix.task_id: matrix for matrix in matrices}
     choices = []

@@ -148,8 +148,8 @@ def bootstrap_interval(
     skewness over sqrt(P). If all values are equal, the interval has no width, and the caller must use another interval.
 
     The coverage of the 95% interval was measured on simulated values. Each value is the share of correct solutions
-    among 10 samples of a problem. The chance of a correct solution has a Beta distribution over problems. The means of
-    five such distributions are 0.05, 0.2 and 0.5, and each was drawn 400 times. The coverage is 86% to 97% with 20
+    among 10 samples of a problem. The chance of a correct solution has a Beta distribution over problems. Five such
+    distributions, with the means 0.05, 0.2 and 0.5, were drawn 400 times each. The coverage is 86% to 97% with 20
     problems, 90% to 97% with 40, and 94% to 96% with 100. It is lowest for skewed values with the mean 0.05.
     """
     values = np.asarray(values_P, dtype=np.float64)

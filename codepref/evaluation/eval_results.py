@@ -44,7 +44,8 @@ def write_eval_results(path: Path, matrices: Iterable[VerdictMatrix], problems: 
     "timeout" if the first code other than P is T, else "fail". The lists of failed inputs are empty. A solution whose
     correctness is unknown is left out, since EvalPlus counts every status other than "pass" as wrong. A problem without
     a solution of known correctness is left out too.
-    problems: the problem file. The MD5 of its uncompressed content becomes `hash`. Without a file, `hash` is null.
+    problems: the problem file. The MD5 of its content becomes `hash`. The content of a file whose name ends in .gz is
+    uncompressed first. Without a file, `hash` is null.
 
     Raises UserError if no solution has a known correctness, if `plus_status` is null for only some problems, and if
     `path` is a folder or lies below a file. Raises MachineError if the file cannot be written for another reason, such

@@ -47,9 +47,9 @@ def evaluate_model(
     The model gives one greedy answer to each problem, and `samples` answers that are drawn with `decoding`.
     ks: the values of k for pass@k. limits: the limits of each solution, or None for SCORING_LIMITS. label: the name of
     the model in scores and in the names of the phases. out: a folder for answers, verdicts and scores.json. A second
-    call with the same folder continues from its content. vacuous_tests, log: as in `execute`. scale: where the model
-    answers and where solutions run; None means on this machine. progress_for: a function from the name of a phase to
-    the callback for the progress of this phase.
+    call with the same folder continues from its content. vacuous_tests: as in `execute`. scale: where the model answers
+    and where solutions run; None means on this machine. log: called with messages about processes and nodes.
+    progress_for: a function from the name of a phase to the callback for the progress of this phase.
     Raises what `codepref.sampling.engines.open_engine`, `codepref.sampling.sampled.sampled_solutions` and
     `codepref.execution.execute.execute` raise, and MachineError if scores.json cannot be written.
     """

@@ -1,4 +1,4 @@
-"""The gate: it promotes an aligned model only if the model is shown not to be worse than its base by a margin. Pure."""
+"""The gate: it promotes an aligned model only if the model is shown to lose less than a margin to its base. Pure."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Decision:
     """The gate's decision.
 
     reasons: one line for each deciding figure, or a line that there are no deciding figures. If the model had to be
-    better than the baseline, the lines of `baseline` that do not show this are among them. The figures that pass come
-    last.
-    baseline: one line for each deciding figure, which says whether the aligned model is better than the baseline. It is
-    empty if the run has no baseline.
+    shown to be better than the baseline, the lines of `baseline` that do not show this are among them, or a line that
+    it was not compared with the baseline. The figures that pass come last.
+    baseline: one line for each deciding figure about the comparison with the baseline. It is empty without such a
+    comparison.
     """
 
     promoted: bool

@@ -47,8 +47,9 @@ def grade(
     `out`/calls keeps each answer of the judge. A later call with the same `out` continues from these answers.
     Raises UserError before the first question to the judge, unless each problem of the benchmark has exactly one
     response of the model. Raises what `load_benchmark` and `codepref.judging.asking.judge_run` raise, and MachineError
-    if a file cannot be written. Raises InfrastructureError if answers of the judge are missing that
-    another run may get, or if no answer arrived. In this case the files have been written.
+    if a file cannot be written. Raises InfrastructureError if answers of the judge are missing that another run may
+    get, or if the server refuses all missing answers for good and no response has a grade. In both cases the files have
+    been written.
     """
     folder = Path(out)
     check_target(folder / TABLE)

@@ -25,11 +25,12 @@ Notify = Callable[[str, int, int], None]
 class Inspection:
     """One inspection of a stream of problems.
 
-    benchmarks: the problems with which the stream is compared, by the name of their source. gold: the number of
-    problems whose tests are run. They are drawn with `seed`. -1 stands for all problems, and 0 for none. progress: as
-    in `codepref.inspect`.
+    benchmarks: the problems with which the stream is compared, by the name of their source. gold: the largest number
+    of problems whose tests are run. They are drawn with `seed`. -1 stands for all problems, and 0 for none. progress:
+    as in `codepref.inspect`.
 
-    Attributes: `not_written` counts the problems that are not good, by the reason.
+    Attributes: `not_written` counts the problems that are not good, by the reason. It is of use only if the tests of
+    all problems are run, or of none.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from codepref.errors import UserError
 from codepref.evaluation.estimators import Floats, normal_quantile
 
 POINTS = (1.0, 2.0, 5.0)
-"""The differences, in points, for which reports give the number of problems that is needed."""
+"""The differences, in points, for which reports give the number of problems that are needed."""
 POWER = 0.8
 _SAME = 1e-9
 

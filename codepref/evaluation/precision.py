@@ -74,7 +74,7 @@ def precision_by_share(judged: Sequence[Judged], problems_total: int | None = No
     total = len(by_task) if problems_total is None else problems_total
     if total < len(by_task):
         raise UserError(
-            f"the pairs are of {len(by_task)} problems, which is more than problems_total = {total}. Give the number "
+            f"{len(by_task)} problems have a judged pair, which is more than problems_total = {total}. Give the number "
             "of all problems that could have given a pair"
         )
     ranked = sorted(by_task.values(), key=lambda pairs: -max(one.confidence for one in pairs))

@@ -109,7 +109,7 @@ def merge(label: str, *parts: Scores) -> Scores:
 def _refuse_twice(rows: Iterable[ProblemScore], where: str) -> None:
     counts = Counter((row.task_id, row.kind) for row in rows)
     if twice := [f"{task} ({kind})" for (task, kind), count in counts.items() if count > 1]:
-        raise UserError(f"{where}: more than one row for {_some(twice)}. Give each problem one row for each kind")
+        raise UserError(f"{where}: more than one row for {_some(twice)}. A problem has at most one row of each kind")
 
 
 def _figures(scores: Scores, ks: Sequence[int]) -> list[tuple[str, Kind, int]]:

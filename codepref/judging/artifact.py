@@ -70,7 +70,8 @@ def judgment_row(judgment: Judgment) -> dict[str, Any]:
 def judgment_from_row(row: Mapping[str, Any], default_id: str) -> Judgment:
     """Return the judgment in one row.
 
-    default_id: the task_id for a row without one. Raises KeyError, TypeError or ValueError if the row is malformed.
+    default_id: the task_id for a row without one. Raises KeyError, TypeError or ValueError if the row is malformed, and
+    UserError as `codepref.problems.requests.request_texts` does.
     """
     task = responses_from_row(row, default_id)
     low, high = row.get("scale") or (1, 5)

@@ -41,9 +41,9 @@ class Facts:
         constant, such as `...`, does not count.
     functions: the number of functions, methods included.
     documented: the share of functions with a docstring, and 0 without functions.
-    comments: the number of lines with a comment. If the tokenizer rejects the program, only lines that hold nothing but
-        a comment count.
-    prose_words: the number of runs of two or more letters outside the fenced blocks and the <think> parts, and 0
+    comments: the number of lines with a comment. If the tokenizer rejects the program, only lines that begin with `#`
+        after white space count.
+    prose_words: the number of runs of two or more letters outside the blocks of code and the <think> parts, and 0
         without blocks.
     missing: what the instruction asks for and the program lacks.
     extras: what the program holds although the instruction does not ask for it.
@@ -71,9 +71,9 @@ def read_code(text: str, problem: Problem) -> str:
 
     `code_texts` returns the Python and untagged blocks, or all blocks if there are none of these, or the whole response
     if it has no blocks. It drops <think> parts. Example calls and asserts are kept, because they are a part of the
-    answer. For a problem of style "complete", a response without blocks that does not define the entry point is
-    appended to the prompt without its <think> parts, if the result parses. A response without blocks is returned even
-    if it is only prose. The result is "" if only white space is left.
+    answer. A problem of style "complete" differs in one case: if a response without blocks does not define the entry
+    point, the code is the prompt followed by the response without its <think> parts, provided that this parses. A
+    response without blocks is returned even if it is only prose. The result is "" if only white space is left.
     """
     code = "\n\n\n".join(part.strip("\n") for part in code_texts(text)).rstrip()
     if not code.strip():

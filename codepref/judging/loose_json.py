@@ -1,7 +1,7 @@
 """Reads JSON as models write it. Pure.
 
 The JSON of models often has raw line breaks in texts, a comma after the last entry, backslashes that escape nothing,
-unescaped quotes within texts, quotes of Python or typography, comments, or names without quotes. This module reads such
+unescaped quotes within texts, single or typographic quotes, comments, or names without quotes. This module reads such
 documents. It rejects a document that breaks off, and an object in which a name occurs twice.
 """
 
@@ -97,7 +97,10 @@ class _Reader:
         return place
 
     def _string(self, place: int) -> tuple[str, int]:
-        """Return a text in quotes and the place after it. A quote ends it only if what follows can follow a text."""
+        """Return a text in quotes and the place after it.
+
+        A quote ends the text only if what stands after the quote can follow a text in JSON.
+        """
         closing = _CLOSING[self.text[place]]
         letters: list[str] = []
         place += 1

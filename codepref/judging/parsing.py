@@ -51,9 +51,10 @@ def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
     A set of ratings is complete if it names every label exactly once. The judge's thoughts do not count (see
     `codepref.judging.thoughts`). In the rest of the text, the parser looks for complete sets in JSON: an object
     {"ratings": [{"id", "rating", "rationale"}, ...]}, the list alone, one object for each line, or an object whose keys
-    are the labels. See MAX_CANDIDATES. JSON with usual mistakes is read too (see `codepref.judging.loose_json`). If
-    there is only one response, its rating in JSON needs no label. If there is no complete set, the parser reads the
-    published form: one block `Rating: N` / `Rationale: ...` for each response, in the order of the labels.
+    are the labels. It tries at most MAX_CANDIDATES places. JSON with usual mistakes is read too (see
+    `codepref.judging.loose_json`). If there is only one response, its rating in JSON needs no label. If there is no
+    complete set, the parser reads the published form: one block `Rating: N` / `Rationale: ...` for each response, in
+    the order of the labels.
     An answer without a complete set rates no response, because a response may have made the judge write the incomplete
     set. An answer with several complete sets in JSON that differ in a rating rates no response either. A rating that is
     not a whole number on the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
@@ -92,9 +93,9 @@ def _parse(entries: Sequence[Mapping[str, Any]], low: int, high: int) -> Parsed:
 
 
 def _whole(value: Any) -> int | None:
-    """Return the whole number that a JSON value holds as a number or as a text of digits, or None.
+    """Return the whole number that a JSON value holds as a number or as a text, or None.
 
-    A text of more than six digits and a float of a million or more give None too.
+    A text may have a sign. A text of more than six digits and a float of a million or more give None too.
     """
     if type(value) is int:
         return value
@@ -129,7 +130,7 @@ def _documents(text: str) -> Iterator[tuple[Any, tuple[int, int]]]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object of its names and values. Raises ValueError if a name occurs with two values."""
+    """Return the object with these names and values. Raises ValueError if a name has two different values."""
     document = dict(pairs)
     if len(document) < len(pairs) and any(document[name] != value for name, value in pairs):
         raise ValueError
@@ -194,7 +195,7 @@ def _whole_label(value: Any) -> int | None:
 
 
 def _labels(entries: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the label of each entry, and -1 for an entry whose label is missing or not a whole number."""
+    """Return the label of each entry, and -1 for an entry whose label is missing or cannot be read."""
     return [-1 if (label := _whole_label(entry.get("id"))) is None else label for entry in entries]
 
 

@@ -15,9 +15,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def missing(tree: ast.Module, problem: Problem) -> Iterator[str]:
     """Yield at most one text that says what the program lacks.
 
-    A text is yielded if the entry point is missing, if its body is empty or only raises, or if it does not take the
-    number of arguments that the instruction shows. If no function at module level has the name of the entry point, only
-    the name is checked.
+    A text is yielded if the entry point is missing, if its body holds nothing but `pass`, constants and `raise`, or if
+    it does not take the number of arguments that the instruction shows. If no function at module level has the name of
+    the entry point, only the name is checked.
     """
     name = problem.entry_point
     if not any(name in bound_names(node) for node in tree.body):
@@ -40,7 +40,7 @@ def required_arguments(problem: Problem) -> int | None:
     """Return the number of arguments that the instruction shows for the entry point.
 
     The first signature or call of the entry point that can be read counts. Keyword-only and starred arguments of a
-    signature do not count, and calls with starred arguments are passed over. A text that can be read as both, such as
+    signature do not count, and calls with a `*` argument are passed over. A text that can be read as both, such as
     `solve(*xs)`, counts as a signature. None means that no signature or call can be read. Examples: "solve(xs): sort
     them" and "def solve(xs: list) -> list:" both give 1 for the entry point `solve`.
     """
@@ -75,8 +75,8 @@ def extras(tree: ast.Module, problem: Problem) -> Iterator[str]:
 
     Texts are yielded for statements at module level: asserts, calls and other expressions except constants, and `for`,
     `while`, `if` and `try` statements that import nothing. Texts are also yielded for functions and classes at module
-    level that the prompt does not name and no other statement at module level uses, and for calls of `print` and of
-    `input`, if a function or class at module level uses the name and the prompt does not mention it.
+    level that the prompt does not name and no other statement at module level uses. A call of `print` or `input` gives
+    a text if a function or class at module level uses the name and the prompt does not mention it.
     """
     prompt = problem.prompt.lower()
     for node in tree.body:

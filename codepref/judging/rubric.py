@@ -1,9 +1,9 @@
 """The judge named "rubric", which rates by static analysis with ruff, radon and the syntax tree. It uses no model.
 
-The rubric runs no program. It is deterministic: with the same versions of Python, ruff and radon, it gives the same
-rating to the same response to a problem. It sees how a program is written, and not whether the program is correct. How
-much it sees depends on the preference. It covers style and complexity well, and readability in part. For
-instruction-following, it only checks the entry point, its arguments, and additions that nobody asked for. For
+The rubric does not run the rated programs. It is deterministic: with the same versions of Python, ruff and radon, it
+gives the same rating to the same response to a problem. It sees how a program is written, and not whether the program
+is correct. How much it sees depends on the preference. It covers style and complexity well, and readability in part.
+For instruction-following, it only checks the entry point, its arguments, and additions that nobody asked for. For
 explanation, it only counts docstrings, comments and words around the code. It cannot tell whether they are true.
 """
 
@@ -56,8 +56,8 @@ def judge_responses(
 ) -> list[Judgment]:
     """Return one judgment for each problem with responses. Problem i is judged by preference i mod len(preferences).
 
-    The published data set assigns its preferences in this way. i is the position in `problems`, from 0. Problems
-    without responses have a position too. Raises the errors of `opinions`.
+    i is the position in `problems`, from 0. Problems without responses have a position too. The preferences of the
+    published data set were assigned in this way, before its rows were shuffled. Raises the errors of `opinions`.
     """
     check_preferences(preferences)
     preference_of = {problem.task_id: preferences[place % len(preferences)] for place, problem in enumerate(problems)}

@@ -70,7 +70,7 @@ def _readability(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deducti
     yield min(1.5, 0.5 * facts.crowded), f"several statements on a line ({facts.crowded})"
     yield _doublings(facts.lines, 25, 0.4), f"{facts.lines} lines"
     if facts.lines > 8 and not facts.documented and not facts.comments:
-        yield 0.4, "neither docstring nor comment"
+        yield 0.4, "no function has a docstring, and no line has a comment"
     yield 0.8 * lint.reformatted, f"layout: {lint.reformatted:.0%} of the lines would be formatted otherwise"
 
 
@@ -95,7 +95,8 @@ def _style(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deduction]:
 
 def _explanation(facts: Facts, lint: Lint, metrics: Metrics) -> Iterator[Deduction]:
     undocumented = 1 - facts.documented
-    yield 1.5 * undocumented, "no docstring" if undocumented == 1 else f"{undocumented:.0%} of functions undocumented"
+    no_docstring = "no function has a docstring"
+    yield 1.5 * undocumented, no_docstring if undocumented == 1 else f"{undocumented:.0%} of functions undocumented"
     share = facts.comments / max(1, facts.lines)
     yield 1.0 * max(0.0, 1 - share / 0.1), f"{facts.comments} of {facts.lines} lines have a comment"
     yield 1.5 * max(0.0, 1 - facts.prose_words / 20), f"{facts.prose_words} words around the code"

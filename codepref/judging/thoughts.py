@@ -1,8 +1,8 @@
 """Finds what a judge says after it has thought. Pure.
 
 `codepref.sampling.tags` does this for programs. A rating in a thought must not count. A judge may quote tags of its
-prompt. Beginnings and ends of thoughts are therefore not matched with each other, and the answer begins after the last
-end.
+prompt. Beginnings and ends of thoughts are therefore not matched with each other. The answer is usually the text after
+the last end of a thought.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _CLOSE = re.compile(
 
 
 def without_thoughts(text: str, documents: Sequence[tuple[int, int]]) -> str:
-    """Return the text after the last end of a thought, up to the next beginning of a thought.
+    """Return the part of `text` after the last end of a thought, up to the next beginning of a thought.
 
-    If this text is blank, return the text before the first thought.
+    The part begins at the beginning of `text` if no thought ends. If the part is blank, return the text before the
+    first thought.
     documents: the places (first, after the last) of JSON documents in the text. Tags within the documents do not count.
     """
     closes = [found for found in _CLOSE.finditer(text) if not _within(found, documents)]

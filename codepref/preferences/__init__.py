@@ -17,7 +17,11 @@ from codepref.records import Instruction, InstructionResponses
 from codepref.storage.resources import packaged_text
 
 PREFERENCES = ("instruction-following", "readability", "complexity", "style", "explanation")
-"""The keys in the published order. Instruction number i of the published data set has preference number i mod 5."""
+"""The keys in the published order.
+
+When the published data set was made, instruction number i got preference number i mod 5. Then the instructions were
+shuffled.
+"""
 
 _SECTION = re.compile(r"^\[(\w+)\]\n(.*?)(?=^\[\w+\]$|\Z)", re.MULTILINE | re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""The training curve, read from the trainer's log, and the checks that its values are finite numbers. Pure."""
+"""The training curve, read from the trainer's log, and checks that its values and the first loss are finite. Pure."""
 
 from __future__ import annotations
 

@@ -19,13 +19,13 @@ def examples_from_rows(
 ) -> Examples:
     """Return the answers in the rows of a data set: demonstrations, or answers with a label or a score.
 
-    rows: pairs of a row's place, which messages name, and the row's columns. `codepref.conversations` reads these
-    forms: a conversation in `messages` or `conversations`, whose last message is the answer; or a request, with its
-    input, system text and earlier turns, and an answer. An answer with the label false, or with a score below 1 in the
-    tests of its data set, is unwanted.
+    rows: for each row its place, which messages name, and its columns. `codepref.conversations.answers` reads the
+    columns. A row holds a conversation that ends with an answer, a request and an answer, or a problem with several
+    scored answers. An answer is unwanted if its label is false. An answer without a label is unwanted if its score in
+    the tests of the data set is below 1.
     limit: the largest number of rows to read; 0 reads all. source: the name of the data set in the LeftOutWarning about
     columns that hold something and are not read.
-    Raises UserError for a row in another form.
+    Raises UserError for a row in another form or with wrong values.
     """
     examples: list[Example] = []
     columns, left_out = Columns(), Counter[str]()

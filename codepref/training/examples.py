@@ -18,8 +18,8 @@ from codepref.sampling.prompts import request_messages
 class Example:
     """One answer to one prompt.
 
-    task_id: the problem, or the place of a demonstration that names no problem. wanted: whether the answer is one to
-    learn (KTO's label).
+    task_id: the problem. If a row of a data set names no problem, it is a name made from the row's place or prompt.
+    wanted: whether the answer is one to learn (KTO's label).
     """
 
     task_id: str
@@ -30,7 +30,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled answers. dropped: for each reason, how many other answers were left out."""
+    """Labelled answers. dropped: the numbers of other answers that were left out, by reason."""
 
     examples: list[Example] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
@@ -62,7 +62,7 @@ def examples_from_pairs(pairs: Iterable[Pair]) -> Examples:
 
 
 def chosen_examples(pairs: Iterable[Pair]) -> Examples:
-    """Return the chosen answers of pairs as wanted examples. Equal answers to a prompt give one example."""
+    """Return the chosen answers of pairs as wanted examples. Equal answers to a task's prompt give one example."""
     distinct = {
         (pair.task_id, *(message["content"] for message in (*pair.prompt, *pair.chosen))): Example(
             pair.task_id, pair.prompt, pair.chosen, True

@@ -20,10 +20,11 @@ class ValidationSettings:
 
     problems: problems with true tests. They should be neither trained on nor held out for the final evaluation.
     temperature, top_p, max_new_tokens: how answers are sampled. samples: answers to each problem in one probe. every:
-    steps between two probes; 0 spreads at most eight probes over the training. The model is also probed before the
-    first step and at the last step. patience: the training ends when this number of probes came after the best one; 0
-    sets no such limit. template: the prompt template; None takes the default. batch_size: the largest number of answers
-    that are written at once. limits, jobs, unconfined, vacuous_tests: as in `codepref.execute`.
+    steps between two probes; 0 spreads at most eight probes over the training. In both cases there is one more probe
+    before the first step, and the last step is probed. patience: the training ends when this number of probes came
+    after the best one; 0 sets no such limit. template: the prompt template; None takes the default. batch_size: the
+    largest number of answers that are written at once. limits, jobs, unconfined, vacuous_tests: as in
+    `codepref.execute`.
     """
 
     problems: Sequence[Problem]
@@ -47,9 +48,10 @@ class TrainingJob:
 
     model: a folder, a hub name, a GGUF file or `starter`. out: the folder of the trained model. settings: the keys of
     [training] or [sft]. seed: the seed of every random choice. dtype: the type of the base model's weights when an
-    adapter is trained; training without an adapter uses float32. device: `auto`, or a device of PyTorch such as `cpu`
-    and `cuda:0`. progress: called as steps finish, or None. validation: how the model is validated while it trains, or
-    None. section: the section of the recipe that `settings` comes from, which messages name.
+    adapter is trained without quantization; training without an adapter uses float32. device: `auto`, or a device of
+    PyTorch such as `cpu` and `cuda:0`. progress: called as steps finish, or None. validation: how the model is
+    validated while it trains, or None. section: the section of the recipe that `settings` comes from, which messages
+    name.
     """
 
     model: str

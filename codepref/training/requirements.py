@@ -45,13 +45,13 @@ def check_validation(job: TrainingJob) -> None:
     """Raise UserError when validation is on and FSDP or DeepSpeed is used."""
     if job.validation and sharded():
         raise UserError(
-            "validation needs the whole model in one process, and FSDP and DeepSpeed can split it: set "
-            "validation.problems = ''"
+            "validation needs the whole model in one process, and FSDP and DeepSpeed can split it: leave out the "
+            "validation (validation.problems = '')"
         )
 
 
 def check_rows(rows: TrainingRows) -> None:
-    """Raise UserError when there are no rows. The message counts the rows that were left out, by reason."""
+    """Raise UserError when there are no rows. The message holds the counts in `rows.dropped`."""
     if rows.rows:
         return
     reasons = "; ".join(f"{count} {reason}" for reason, count in rows.dropped.items())

@@ -86,9 +86,10 @@ class ExecutionReward:
     variable CODEPREF_TOKEN.
 
     The constructor raises UserError for problems without tests, for an unknown rule, for `coarse` without four values,
-    for `jobs` or `unconfined` beside `url`, and for other wrong arguments. It raises MachineError when the sandbox
-    cannot confine programs, or when the server does not answer. A call raises UserError for a task that is not in
-    `problems`, and what `Engine.run` or, with `url`, `Client.judge` raises.
+    for `jobs` or `unconfined` beside `url`, for other wrong arguments, and when the server at `url` refuses a request.
+    It raises MachineError when the sandbox cannot confine programs, or when the server does not answer or cannot run
+    programs. A call raises UserError for a task that is not in `problems`, and what `Engine.run` or, with `url`,
+    `Client.judge` raises.
 
     Attributes: `calls` is the number of calls. `judged` is the number of completions in all calls.
     """

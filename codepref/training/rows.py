@@ -21,8 +21,8 @@ class TrainingRows:
 
     Attributes:
     rows: the rows, with the columns that TRL reads.
-    dropped: the number of pairs or answers that were left out, by reason. A reason that ends with "(kept)" counts
-        faults of rows that were kept.
+    dropped: the number of pairs or answers that were left out, by reason. One that has several faults counts for each
+        of them. A reason that ends with "(kept)" counts a fault for which nothing is left out.
     longest: the number of tokens of the longest row. For online methods, it is the length of the longest prompt plus
         that of the longest possible answer.
     pairs: the number of pairs, single answers or problems in the rows.

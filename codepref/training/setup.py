@@ -27,7 +27,7 @@ def beta(job: TrainingJob) -> float:
 
 
 def trl_arguments(rows: int, job: TrainingJob) -> dict[str, Any]:
-    """Return the arguments of TRL's configurations that most methods share.
+    """Return arguments for the configurations of TRL's trainers.
 
     A method removes the arguments that its configuration does not take, such as `beta`. rows: the number of rows in an
     epoch; for online methods, the number of sampled answers in an epoch. `batch_size` and `micro_batch_size` count the

@@ -25,8 +25,8 @@ def share_prefixes(model: Any) -> bool:
     model: a model with TRL's fused head (`trl.trainer.utils.add_fused_lm_head`), with or without an adapter. If the
     model uses the given mask and positions and has no dropout, results and gradients equal those of the padded batch up
     to rounding. Returns True. If packed rows do not suit the model, returns False and does not change it. They do not
-    suit a model whose configuration shows attention other than PyTorch's, layers other than full attention (such as
-    sliding windows and recurrent layers), an encoder, or a loss that balances the load of experts.
+    suit a model whose configuration shows another kind of attention than `sdpa`, layers other than full attention (such
+    as sliding windows and recurrent layers), an encoder, or a loss that balances the load of experts.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     if not _takes_mask(base):

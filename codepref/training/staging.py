@@ -29,11 +29,13 @@ def check_out(out: Path) -> None:
             _old(out).replace(out)
     check_target(out / MARKER)
     if out.exists() and any(out.iterdir()) and not (out / MARKER).exists():
-        raise UserError(f"{out} has other things in it than a trained model: choose another folder for the model")
+        raise UserError(
+            f"{out} has other things in it than a model that codepref trained: choose another folder for the model"
+        )
 
 
 def put_in_place(staging: Path, out: Path) -> None:
-    """Rename `staging` to `out`. Then remove the old folder `out`, so that a kill loses no model."""
+    """Rename `staging` to `out`. An old folder `out` is moved aside first and removed last: a kill loses no model."""
     old = _old(out)
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():

@@ -1,4 +1,4 @@
-"""The steps that all methods share: checks, rows, TRL's trainer, the first loss, training and saving."""
+"""The steps that codepref's methods share: checks, rows, TRL's trainer, the first loss, training and saving."""
 
 from __future__ import annotations
 

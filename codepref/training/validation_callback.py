@@ -15,8 +15,8 @@ PROBES = 8
 def validation_callback(validator: Validator, trainer: Any, *, checkpoints: bool) -> Any:
     """Return a callback for `trainer` that probes its model at the start, at intervals, and at the last step.
 
-    checkpoints: whether to ask for a checkpoint after each probe after which the training continues. A killed training
-    then resumes from that step and need not repeat the probe.
+    checkpoints: whether to ask for a checkpoint after each probe of a trained model, unless the training ends at this
+    step. A killed training then resumes from that step and need not repeat the probe.
     """
     import transformers
 

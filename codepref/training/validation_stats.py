@@ -61,7 +61,7 @@ def against_start(start: Probe, probe: Probe, seed: int = 0) -> Comparison:
 
 
 def best_step(probes: Sequence[Probe]) -> int:
-    """Return the step whose averaged pass@1 has the highest lower bound. Of equal steps the latest one is returned.
+    """Return the step whose averaged pass@1 has the highest lower bound, and of equal bounds the latest step.
 
     Each probe is averaged by problem with up to SMOOTHED - 1 probes of the trained model before it, since the highest
     of several noisy values is often high by chance. The bound is that of the 95% interval of pass@1 over problems. The

@@ -1,4 +1,4 @@
-"""The starter's grammar: its size, its reference programs and tests, and its splits."""
+"""Tests of the starter's grammar: its size, its reference programs and tests, and its splits."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_all_forms_of_an_operation_have_the_same_behaviour() -> None:
 
 
 def test_the_tests_of_a_problem_reject_every_other_behaviour() -> None:
-    """The gold solutions of other problems are run against the tests of a problem. Both are drawn samples."""
+    """Run the gold solutions of 300 drawn problems against the tests of 25 drawn problems of the same kinds."""
     problems = random.Random(5).sample(load_problems("heldout"), 25)
     pool = random.Random(6).sample(load_problems("pretrain"), 300)
     for problem in problems:

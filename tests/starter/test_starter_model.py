@@ -1,4 +1,4 @@
-"""The starter model: its size, its tokenizer and chat template, a plausible score, and tests that can be used."""
+"""Tests of the starter model: its size, its tokenizer and chat template, its score, and the tests that it writes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_decoding_restores_the_encoded_text(tokenizer: Any) -> None:
 
 
 def test_a_prompt_ends_with_a_separate_token(tokenizer: Any) -> None:
-    """Prompt and answer therefore have the same tokens whether they are encoded together or separately."""
+    """A prompt and its answer have the same tokens whether they are encoded together or separately."""
     for problem in load_problems("heldout", 20):
         user = {"role": "user", "content": SOLUTION_TEMPLATE.format(prompt=problem.prompt, entry_point="f")}
         answer = {"role": "assistant", "content": (problem.gold or "").rstrip("\n")}

@@ -1,8 +1,8 @@
 """Focal DPO: DPO's loss on the tokens in which the chosen and the rejected answer differ.
 
-This is codepref's own reading of Target-DPO (arXiv 2503.02783). Taken from the paper: the idea that most tokens of a
-wrong program are right, that a diff between the two programs finds the others, and that DPO's loss leaves out the
-tokens that both share. Different from the paper:
+This is codepref's own reading of Target-DPO (arXiv 2503.02783). Three ideas are taken from the paper: most tokens of a
+wrong program are right, a diff between the two programs finds the others, and DPO's loss leaves out shared tokens.
+These points differ from the paper:
 
 - The paper makes its pairs by repairing a program step by step. codepref takes the pairs of any rule.
 - The paper leaves out shared tokens of the rejected answer only. codepref leaves them out on both sides, so that the
@@ -120,7 +120,7 @@ class _Collator:
 
 
 class _Focused:
-    """Sets the log-probabilities that models return to 0 at shared tokens, while the context is open.
+    """Sets log-probabilities in the output of models to 0 at shared tokens, while the context is open.
 
     log_probs: the last unchanged log-probabilities with gradients, which are those of the trained model.
     """

@@ -25,9 +25,9 @@ def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
     """Train on single answers with KTO, and write the complete model to `job.out`.
 
     The loss is KTO's (arXiv 2402.01306, eq. 7) plus `chosen_weight` times the mean negative log-likelihood of a token
-    of the wanted answers. By default both labels have the same total weight. Raises what `run_training` raises,
-    UserError when a process would hold fewer than two rows of a micro-batch or all rows have one label, and
-    InfrastructureError when the reference model differs from the start model.
+    of the wanted answers. By default both labels have the same total weight. Raises what `run_training` and
+    `first_loss` raise, and UserError when a process would hold fewer than two rows of a micro-batch or all rows have
+    one label.
     """
     from codepref.training.trainer import run_training
 

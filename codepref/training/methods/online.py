@@ -37,7 +37,7 @@ def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
     answers, and its curve holds the mean reward. Raises what `run_training` raises, and UserError for problems without
     tests, for fewer problems than a step needs, for `online.kl` above 0 when the start model is an adapter, and for
     FSDP or DeepSpeed. Raises MachineError when the sandbox cannot confine programs, or when the server at `online.url`
-    does not answer.
+    does not answer or cannot run programs.
     """
     from codepref.training.rewards import ExecutionReward
     from codepref.training.trainer import run_training
