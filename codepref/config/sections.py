@@ -1,4 +1,4 @@
-"""The sections of a recipe except `[engine]`. Each is a dataclass, whose keys have defaults and documentation."""
+"""The sections of a recipe except `[engine]` and `[scale]`. Each is a dataclass with defaults and documentation."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ class Optimization:
 
 @dataclass(frozen=True)
 class TrainingSection(Optimization, Objective):
-    """A training, such as DPO, KTO, supervised fine-tuning or GRPO, through TRL."""
+    """A training, such as DPO, KTO, supervised fine-tuning or GRPO."""
 
     weight_decay: float = bounded(0.0, low=0.0, doc="AdamW's weight decay")
     max_grad_norm: float = bounded(1.0, above=0.0, doc="largest norm of the gradient; a larger gradient is scaled down")

@@ -172,7 +172,7 @@ def _tiles(figures: Figures) -> list[tuple[str, str]]:
         (f"{gold['share']:.1%}" if gold["run"] else "–", f"of {gold['run']:,} gold solutions that were run pass"),
         (
             f"{vacuous['prove_nothing']:,}" if vacuous["checked"] else "–",
-            f"of {vacuous['checked']:,} problems checked have tests that prove nothing",
+            f"of {vacuous['checked']:,} checked problems, whose tests together prove nothing",
         ),
     ]
 
