@@ -25,9 +25,9 @@ _MAX_ANSWERS = 16
 def pairs_from_answers(answers: Iterable[Answer], left_out: Counter[str], *, most: int = MAX_PAIRS) -> list[Pair]:
     """Return pairs of answers to the same prompt, at most `most` of each prompt.
 
-    The first 16 answers of each label are used. Equal answers count once, and are left out if they have both labels.
-    The wanted answers of a prompt are paired in their order with the unwanted ones. If there are fewer answers with one
-    of the labels, these are used again from the first.
+    Of each prompt, the first 16 answers of each label are used. Equal answers count once, and are left out if they have
+    both labels. The wanted answers of a prompt are paired in their order with the unwanted ones. If there are fewer
+    answers with one of the labels, these are used again from the first.
     The confidence of a pair is the difference of its scores, or 1 if an answer has no score. `chosen_id` and
     `rejected_id` are the places of the two answers among all answers to the prompt, from 0. left_out: receives the
     numbers of answers that were left out, by reason.
