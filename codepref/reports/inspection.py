@@ -79,12 +79,12 @@ def gold_text(gold: Figures) -> str:
 
 
 def vacuous_text(vacuous: Figures) -> str:
-    """Return the number of tests that prove nothing, and of problems whose tests all prove nothing."""
+    """Return the number of tests that prove nothing, and of problems whose tests together prove nothing."""
     if not vacuous["checked"]:
         return "not checked"
     return (
-        f"{vacuous['tests']:,} tests, of {vacuous['problems']:,} problems; all tests of "
-        f"{vacuous['prove_nothing']:,} problems ({vacuous['checked']:,} problems checked)"
+        f"{vacuous['tests']:,} tests, of {vacuous['problems']:,} problems; {vacuous['prove_nothing']:,} problems whose "
+        f"tests together prove nothing ({vacuous['checked']:,} problems checked)"
     )
 
 
