@@ -17,12 +17,12 @@ VERDICT_CODES = "PFETMXSI"
 """The verdict codes. A verdict has one of them for each test.
 
 P, pass: the test ran to its end without a failure. F, fail: an assertion of the test failed, or an output was wrong. E,
-error: another exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory: the solution reached
-the memory limit, or wrote too much to its scratch folder. X, forbidden: the solution raised a PermissionError, usually
-because the sandbox refused an action, or a forbidden system call ended the solution. S, skipped: the test did not run
-to its end because the solution had used up its timeouts or its time for loading and sleeping, or its result does not
-count because the tests prove nothing about the solution. I, infrastructure: a fault of codepref, of the machine or of
-the problem itself.
+error: another exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory: the solution
+reached the memory limit, or wrote too much to its scratch folder. X, forbidden: the solution raised a PermissionError,
+usually because the sandbox refused an action, or a forbidden system call ended the solution. S, skipped: the test did
+not run to its end because the solution had used up its timeouts or its time for loading and sleeping, or its result
+does not count because the tests prove nothing about the solution. I, infrastructure: a fault of codepref, of the
+machine or of the problem itself.
 """
 FAILING_CODES = frozenset("FETMX")
 """The codes that count against a solution."""
