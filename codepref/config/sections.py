@@ -59,7 +59,7 @@ class SamplingSection:
     probes: int = bounded(
         60,
         low=0,
-        doc="rule `agreement`: about how many calls to add per problem, to compare its solutions",
+        doc="rules with probes, such as `agreement`: about how many calls to add per problem, at most 16 per test",
     )
     temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(0.95, above=0.0, high=1.0, doc="probability mass of nucleus sampling")
