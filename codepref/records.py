@@ -76,8 +76,8 @@ class Test:
     that reads the input.
     kind "checker": as "stdio", with a program that decides; see `codepref.problems.checkers`.
     kind "run": the solution is a program that only runs. The service uses it, and problems have no such tests.
-    count: the number of the model's completions that hold this test, since equal tests are one record. It is 1 for a
-    test of the problem, and 0 for a probe. A probe is a call without an expected answer, so its verdict code says
+    count: of a self-written test, the number of completions that hold it, since equal tests are one record. It is 1 for
+    a test of the problem, and 0 for a probe. A probe is a call without an expected answer, so its verdict code says
     nothing about correctness.
     """
 

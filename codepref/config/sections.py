@@ -203,7 +203,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Optimization:
-    """How a training optimises. Supervised fine-tuning and preference training share these keys."""
+    """How a training optimises. The sections [sft] and [training] share these keys."""
 
     learning_rate: float = bounded(
         0.0,
@@ -301,7 +301,7 @@ class Demonstrations:
 
 @dataclass(frozen=True)
 class SftSection(Optimization, Demonstrations):
-    """Supervised fine-tuning before preference training. A LoRA adapter is merged into the model afterwards."""
+    """Supervised fine-tuning before the training of [training]. A LoRA adapter is then merged into its base model."""
 
     learning_rate: float = bounded(0.0, low=0.0, doc="0: 1e-5, LoRA 2e-4")
 

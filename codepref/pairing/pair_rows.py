@@ -61,8 +61,8 @@ def is_pair(row: Mapping[str, Any]) -> bool:
 def read_pair_row(row: Mapping[str, Any], number: int, where: str, used: set[str]) -> dict[str, Any]:
     """Return the pair in a row, under the column names of `codepref.pairing.artifact.pair_schema`.
 
-    The prompt and both answers are lists of messages. rule, confidence, chosen_id, rejected_id and evidence are None
-    if the row lacks them.
+    The prompt and both answers are lists of messages. rule, confidence, chosen_id and rejected_id are None if the row
+    lacks them. If the row lacks evidence, the columns EVIDENCE give it. It is None if the row lacks these too.
     number: the number of the row, from 1, which becomes the task_id if no column names the problem. where: the source
     and the row, for messages. used: receives the names of the columns that were read. Raises UserError for a row that
     is not a pair.
