@@ -32,10 +32,9 @@ def select_pairs(
 ) -> PairSet:
     """Select pairs with any rule of `codepref.pairing.rules.RULES`.
 
-    For a rule that reads ratings, this calls `codepref.pairing.pair_rated.pair_rated`, which describes the options,
-    with `judgments` and `verdicts`. In this case `draws` and `fence` are not used.
-    For any other rule, this calls `codepref.pairing.pair.pair`, which describes the options, with `verdicts`. In this
-    case `margin` and `correctness_pairs` are not used.
+    For a rule that reads ratings, this calls `codepref.pairing.pair_rated.pair_rated` with `judgments` and `verdicts`,
+    and does not use `draws` and `fence`. For any other rule, this calls `codepref.pairing.pair.pair` with `verdicts`,
+    and does not use `margin` and `correctness_pairs`. These two functions describe the options.
     Raises UserError in the cases of `check_input` and of the function that is called.
     """
     check_input(rule, verdicts, judgments)
