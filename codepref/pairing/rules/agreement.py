@@ -21,7 +21,7 @@ ODDS = 2.5
 """The factor `odds` of `confidence_of`. It was fitted to data; see `benchmarks/pairs/leave_out.py`. It changes the
 confidence, but neither the pairs that this rule chooses nor their order by confidence."""
 MAX_RAISING = 0.2
-"""An input is left out if more than this share of the working solutions have RAISED or LATE in place of an answer to it.
+"""An input is left out if more than this share of the working solutions have RAISED or LATE in place of an answer.
 Such an input is probably outside the problem. All inputs are used if fewer than three would remain."""
 
 
