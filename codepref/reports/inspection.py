@@ -45,9 +45,9 @@ def inspection_lines(figures: Figures) -> list[str]:
 
 
 def example_lines(figures: Figures) -> list[str]:
-    """Return lines with examples of bad gold solutions, of tests that prove nothing, and of overlaps."""
+    """Return lines with examples of bad gold solutions, of tests and problems that prove nothing, and of overlaps."""
     groups = {
-        "gold solutions that are not right": [
+        "gold solutions that are not shown to be right": [
             f"{one['task_id']}: {one['codes'][:20]} {one['detail'][:150]}" for one in figures["gold"]["examples"]
         ],
         "tests that prove nothing": [
