@@ -137,7 +137,9 @@ class JudgeSection(ServerSettings):
     model: str = bounded(
         "", doc="a model on a server, or `rubric` for static analysis (docs/how-to/rubric.md); empty: no judge"
     )
-    preferences: tuple[str, ...] = bounded(PREFERENCES, doc="qualities to rate; problems take them in turn")
+    preferences: tuple[str, ...] = bounded(
+        PREFERENCES, doc="qualities to rate; problems or instructions get them in turn"
+    )
     mode: Literal["together", "single"] = bounded(
         "together", doc="rate all responses of a problem in one call, or one response per call"
     )
