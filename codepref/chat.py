@@ -179,7 +179,7 @@ def _clock() -> str:
 
 
 def check_syntax(tokenizer: Any) -> None:
-    """Raise jinja's TemplateSyntaxError if the chat template is not valid Jinja. Other errors of it are ignored."""
+    """Raise jinja's TemplateSyntaxError if the chat template is not valid Jinja. Ignore the template's other errors."""
     import jinja2
 
     try:

@@ -17,9 +17,10 @@ VERDICT_CODES = "PFETMXSI"
 """The verdict codes. A verdict has one of them for each test.
 
 P, pass: the test ran to its end without a failure. F, fail: an assertion of the test failed, or an output was wrong. E,
-error: another exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory limit. X, forbidden:
-the solution raised a PermissionError, usually because the sandbox refused an action, or a forbidden system call ended
-the solution. S, skipped: the test did not run to its end because the solution had used up its timeouts, or its result
+error: another exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory: the solution
+reached the memory limit, or wrote too much to its scratch folder. X, forbidden: the solution raised a PermissionError,
+usually because the sandbox refused an action, or a forbidden system call ended the solution. S, skipped: the test did
+not run to its end because the solution had used up its timeouts or its time for loading and sleeping, or its result
 does not count because the tests prove nothing about the solution. I, infrastructure: a fault of codepref, of the
 machine or of the problem itself.
 """
@@ -75,8 +76,8 @@ class Test:
     that reads the input.
     kind "checker": as "stdio", with a program that decides; see `codepref.problems.checkers`.
     kind "run": the solution is a program that only runs. The service uses it, and problems have no such tests.
-    count: the number of the model's completions that hold this test, since equal tests are one record. It is 1 for a
-    test of the problem, and 0 for a probe. A probe is a call without an expected answer, so its verdict code says
+    count: of a self-written test, the number of completions that hold it, since equal tests are one record. It is 1 for
+    a test of the problem, and 0 for a probe. A probe is a call without an expected answer, so its verdict code says
     nothing about correctness.
     """
 

@@ -1,4 +1,4 @@
-"""Tiny models with chat templates that behave like those of published families. Made in the tests, in milliseconds.
+"""Tiny models with chat templates that behave like those of published families. The tests make these models.
 
 The templates are written for the tests. Each has the features for which its family is known.
 """
@@ -134,8 +134,8 @@ def make_model(folder: Path, family: Family, says: str = "", rows: int = 0) -> s
     """Write a model of the family into the folder, and return the folder's name.
 
     says: a text that the model always answers, followed by the family's end token and by the text again. Each token of
-    it must follow one other token only. "" makes a model with random weights. rows: the number of rows of the
-    embedding; 0 takes that of the tokenizer.
+    the text must follow one other token only. "" makes a model with random weights. rows: the number of rows of the
+    embedding; 0 stands for the number of the tokenizer's tokens.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM

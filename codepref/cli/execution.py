@@ -35,8 +35,8 @@ def add_execute(parser: Parser) -> None:
         "--probes",
         type=int,
         default=0,
-        help="about how many calls to add per problem, varied from its tests; for the rule agreement, take about 60 "
-        "(default 0)",
+        help="about how many calls to add per problem, varied from its tests, at most 16 per test; for the rule "
+        "agreement, take about 60 (default 0)",
     )
     parser.add_argument(
         "--out", required=True, help="folder for verdicts.parquet, tests.parquet, summary.json and other files"

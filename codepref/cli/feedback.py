@@ -114,7 +114,8 @@ def _add_judge_model(parser: Parser, help_text: str) -> None:
     parser.add_argument("--model", help=help_text)
     parser.add_argument(
         "--judge",
-        help="TOML file with one [[pool]] table that describes the judge, instead of --model and the options below",
+        help="TOML file with one [[pool]] table that describes the judge, instead of --model and the options from "
+        "--base-url to --schema",
     )
     parser.add_argument("--base-url", default="", help="address of an OpenAI-compatible server, up to /v1")
     parser.add_argument(

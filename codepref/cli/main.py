@@ -82,7 +82,7 @@ def _report_error(error: BaseException) -> int | None:
     if isinstance(error, ImportError):
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1]
         _print_error(
-            f"codepref: a package cannot be loaded ({reason}): install it (pip install codepref), or free some memory"
+            f"codepref: a package cannot be loaded ({reason}). Install it (pip install codepref), or free some memory"
         )
         return MachineError.exit_status
     if isinstance(error, MemoryError):

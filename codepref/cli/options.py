@@ -148,7 +148,8 @@ def add_sandbox(parser: Parser) -> None:
     parser.add_argument(
         "--unconfined",
         action="store_true",
-        help="run model code without the sandbox; only inside a machine that you can afford to lose",
+        help="run model code without Landlock, so that it can read and delete your files; only inside a machine that "
+        "you can afford to lose",
     )
 
 

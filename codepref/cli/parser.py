@@ -38,7 +38,7 @@ COMMANDS: tuple[tuple[str, str, Callable[[Parser], None]], ...] = (
     ("judge", "have a judge rate responses, or measure how reliable the judge is", feedback.add_judge),
     (
         "grade",
-        "have a judge compare responses to a benchmark with reference answers, and grade them",
+        "have a judge grade responses to a benchmark, each beside a reference answer",
         feedback.add_grade,
     ),
     ("pair", "select preference pairs from verdicts or ratings", pairing.add_pair),

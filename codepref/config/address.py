@@ -66,7 +66,10 @@ def hidden_login(address: str) -> str:
 
 
 def is_this_machine(address: str) -> bool:
-    """Return whether the host of an address is localhost, a loopback address or the unspecified address (0.0.0.0)."""
+    """Return whether the host of an address is this machine.
+
+    That is localhost or a name below it, a loopback address, or an unspecified address (0.0.0.0 or ::).
+    """
     host = urlsplit(address).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified

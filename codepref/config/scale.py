@@ -19,7 +19,7 @@ class ScaleSection:
     replicas: int = bounded(
         0,
         low=0,
-        doc="processes that sample; with executor ray, the number on each node; 0: with executor local one process, "
-        "and with ray one per GPU, or one per node if no node has a GPU",
+        doc="processes that sample; with executor ray, the number on each node; 0: one process, or usually one per "
+        "core for a small model on a CPU; with ray one per GPU, or one per node if no node has a GPU",
     )
     wait_seconds: float = bounded(120.0, above=0.0, doc="seconds after which the work fails if no node is ready")

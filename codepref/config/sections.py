@@ -1,4 +1,4 @@
-"""The sections of a recipe except `[engine]`. Each is a dataclass, whose keys have defaults and documentation."""
+"""The sections of a recipe except `[engine]` and `[scale]`. Each is a dataclass with defaults and documentation."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SamplingSection:
     probes: int = bounded(
         60,
         low=0,
-        doc="rule `agreement`: about how many calls to add per problem, to compare its solutions",
+        doc="rules with probes, such as `agreement`: about how many calls to add per problem, at most 16 per test",
     )
     temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(0.95, above=0.0, high=1.0, doc="probability mass of nucleus sampling")
@@ -137,7 +137,9 @@ class JudgeSection(ServerSettings):
     model: str = bounded(
         "", doc="a model on a server, or `rubric` for static analysis (docs/how-to/rubric.md); empty: no judge"
     )
-    preferences: tuple[str, ...] = bounded(PREFERENCES, doc="qualities to rate; problems take them in turn")
+    preferences: tuple[str, ...] = bounded(
+        PREFERENCES, doc="qualities to rate; problems or instructions get them in turn"
+    )
     mode: Literal["together", "single"] = bounded(
         "together", doc="rate all responses of a problem in one call, or one response per call"
     )
@@ -203,7 +205,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Optimization:
-    """How a training optimises. Supervised fine-tuning and preference training share these keys."""
+    """How a training optimises. The sections [sft] and [training] share these keys."""
 
     learning_rate: float = bounded(
         0.0,
@@ -224,7 +226,7 @@ class Optimization:
 
 @dataclass(frozen=True)
 class TrainingSection(Optimization, Objective):
-    """A training, such as DPO, KTO, supervised fine-tuning or GRPO, through TRL."""
+    """A training, such as DPO, KTO, supervised fine-tuning or GRPO."""
 
     weight_decay: float = bounded(0.0, low=0.0, doc="AdamW's weight decay")
     max_grad_norm: float = bounded(1.0, above=0.0, doc="largest norm of the gradient; a larger gradient is scaled down")
@@ -301,7 +303,7 @@ class Demonstrations:
 
 @dataclass(frozen=True)
 class SftSection(Optimization, Demonstrations):
-    """Supervised fine-tuning before preference training. A LoRA adapter is merged into the model afterwards."""
+    """Supervised fine-tuning before the training of [training]. A LoRA adapter is then merged into its base model."""
 
     learning_rate: float = bounded(0.0, low=0.0, doc="0: 1e-5, LoRA 2e-4")
 

@@ -9,7 +9,7 @@ from codepref.config.endpoint import Endpoint
 from codepref.config.fields import bounded
 
 CONCURRENCY = 64
-"""The number of answers that a server at an address draws at the same time, unless the user sets another one."""
+"""The number of answers that each server draws at the same time by default. Presets of [engine] can have another."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The user messages that ask a model for a solution or for tests. Recipes and models can bring their own templates.
 
-A template is filled in by `str.format` with {prompt}, the problem's text, and {entry_point}, the function's name.
+A template is filled in by `str.format` with {prompt}, the problem's text, and {entry_point}, the name that the tests
+call.
 """
 
 from __future__ import annotations

@@ -78,8 +78,7 @@ def read_pairs(source: str | Path) -> list[Pair]:
 
     A row is a pair in one of the forms of `codepref.pairing.pair_rows`, or holds answers with a label or a score, of
     which pairs are made; see `codepref.pairing.labelled.pairs_from_answers`. The form of the first row decides between
-    the two. A LeftOutWarning names columns that hold something and are not read, and counts answers that
-    were left out.
+    the two. A LeftOutWarning names columns that hold something and are not read, and counts answers that were left out.
     Raises UserError for a missing file, for a row in another form, with its place, and if answers give no pair. The
     function does not check whether a confidence is in [0, 1].
     """
@@ -169,7 +168,7 @@ def _pair(row: Mapping[str, Any], number: int) -> Pair:
 
 
 def _confidence(value: Any) -> float:
-    """Return the confidence as a number. None becomes 1. Raises ValueError for a value that is not a number."""
+    """Return the confidence as a number. None becomes 1. Raises ValueError for a value that `float` refuses."""
     if value is None:
         return 1.0
     try:

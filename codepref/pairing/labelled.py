@@ -13,23 +13,24 @@ from codepref.conversations.answers import Answer
 from codepref.records import Pair
 
 MAX_PAIRS = 4
-"""The largest number of pairs of one prompt. It is the default of `codepref pair` too."""
+"""The largest number of pairs of one prompt. `codepref pair --max-pairs-per-problem` has the same default."""
 
 RULE = "labels"
 """The name of the rule in such pairs."""
 
 _MAX_ANSWERS = 16
-"""The largest number of answers of one prompt and label that are kept in memory."""
+"""The largest number of answers that are used of one prompt and label."""
 
 
 def pairs_from_answers(answers: Iterable[Answer], left_out: Counter[str], *, most: int = MAX_PAIRS) -> list[Pair]:
     """Return pairs of answers to the same prompt, at most `most` of each prompt.
 
-    Equal answers count once, and are left out if they have both labels. The wanted answers of a prompt are paired in
-    their order with the unwanted ones. If there are fewer of one label, these are used again from the first.
-    The confidence of a pair is the difference of its scores, or 1 without scores. `chosen_id` and `rejected_id` are the
-    places of the two answers among all answers to the prompt, from 0. left_out: receives the numbers of answers that
-    were left out, by reason.
+    Of each prompt, the first 16 answers of each label are used. Equal answers count once, and are left out if they have
+    both labels. The wanted answers of a prompt are paired in their order with the unwanted ones. If there are fewer
+    answers with one of the labels, these are used again from the first.
+    The confidence of a pair is the difference of its scores, or 1 if an answer has no score. `chosen_id` and
+    `rejected_id` are the places of the two answers among all answers to the prompt, from 0. left_out: receives the
+    numbers of answers that were left out, by reason.
     """
     groups: dict[str, list[tuple[int, Answer]]] = {}
     counts: Counter[str] = Counter()

@@ -51,7 +51,7 @@ def pair_rated(
             `codepref.pairing.pair.pair`.
 
     Two answers count as equal if their texts are equal apart from white space at their ends. Unjudged responses and
-    responses that were cut at the token limit are left out and counted.
+    responses that were cut off, usually at the token limit, are left out and counted.
     Raises UserError for a rule that is unknown or cannot be loaded, for a rule that does not read ratings, for wrong
     options, and for a rule that needs tests if `verdicts` is None. Raises UserError also for a margin above the width
     of the judge's scale, and for judgments of a task that is not among `problems`.
@@ -101,13 +101,13 @@ def _check(name: str, rule: PairingRule, margin: float, verdicts: object) -> Non
 
 
 def _usable(judgment: Judgment, dropped: Counter[str]) -> Judgment:
-    """Return the judgment without unjudged responses and responses that were cut. `dropped` counts these responses."""
+    """Return the judgment without unjudged responses and those that were cut off. `dropped` counts what is left out."""
     kept = []
     for response, rating in zip(judgment.responses, judgment.ratings, strict=True):
         if rating.value is None:
             dropped["response left out: unjudged"] += 1
         elif not response.finished:
-            dropped["response left out: cut at the token limit"] += 1
+            dropped["response left out: cut off, usually at the token limit"] += 1
         else:
             kept.append((response, rating))
     return replace(judgment, responses=tuple(r for r, _ in kept), ratings=tuple(r for _, r in kept))

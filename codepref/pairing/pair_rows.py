@@ -59,8 +59,10 @@ def is_pair(row: Mapping[str, Any]) -> bool:
 
 
 def read_pair_row(row: Mapping[str, Any], number: int, where: str, used: set[str]) -> dict[str, Any]:
-    """Return the columns of `codepref.pairing.artifact.pair_schema` that a row holds, with messages on all sides.
+    """Return the pair in a row, under the column names of `codepref.pairing.artifact.pair_schema`.
 
+    The prompt and both answers are lists of messages. rule, confidence, chosen_id and rejected_id are None if the row
+    lacks them. If the row lacks evidence, the columns EVIDENCE give it. It is None if the row lacks these too.
     number: the number of the row, from 1, which becomes the task_id if no column names the problem. where: the source
     and the row, for messages. used: receives the names of the columns that were read. Raises UserError for a row that
     is not a pair.
@@ -201,10 +203,11 @@ def _dialogue(text: str) -> Messages:
 
 
 def _joined(prompt: Messages, shared: Messages, where: str) -> Messages:
-    """Return the prompt of a row that also has whole conversations.
+    """Return the prompt of a row with whole conversations.
 
-    The shared beginning holds the prompt, or the prompt ends with the shared beginning. Raises UserError otherwise,
-    since one of them would be lost.
+    prompt: what the row's other columns give, or []. shared: the shared beginning of the conversations. It is returned
+    if it holds all texts of `prompt`. Otherwise `prompt` is returned if it ends with the texts of `shared`. Raises
+    UserError if neither holds the other, since one of them would be lost.
     """
     texts = [message["content"].strip() for message in shared]
     if all(message["content"].strip() in texts for message in prompt):

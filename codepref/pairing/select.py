@@ -32,10 +32,9 @@ def select_pairs(
 ) -> PairSet:
     """Select pairs with any rule of `codepref.pairing.rules.RULES`.
 
-    For a rule that reads ratings, `codepref.pairing.pair_rated.pair_rated` is called with `judgments` and `verdicts`.
-    It describes the options. `draws` and `fence` are not used.
-    For any other rule, `codepref.pairing.pair.pair` is called with `verdicts`. It describes the options. `margin` and
-    `correctness_pairs` are not used.
+    For a rule that reads ratings, this calls `codepref.pairing.pair_rated.pair_rated` with `judgments` and `verdicts`,
+    and does not use `draws` and `fence`. For any other rule, this calls `codepref.pairing.pair.pair` with `verdicts`,
+    and does not use `margin` and `correctness_pairs`. These two functions describe the options.
     Raises UserError in the cases of `check_input` and of the function that is called.
     """
     check_input(rule, verdicts, judgments)

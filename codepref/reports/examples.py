@@ -35,7 +35,8 @@ class Side:
 
     Attributes:
         html: safe markup of the response.
-        test_html: safe markup of the test that belongs to the response, or "" if the response shows it.
+        test_html: safe markup of the test that belongs to the response. It is "" if there is none, or if the response
+            shows it.
         strips: rows of verdict codes.
         truth: "pass" or "fail" by the true tests, or "" if that is not known.
         facts: (name, value) of the other evidence.

@@ -45,9 +45,9 @@ def inspection_lines(figures: Figures) -> list[str]:
 
 
 def example_lines(figures: Figures) -> list[str]:
-    """Return lines with examples of bad gold solutions, of tests that prove nothing, and of overlaps."""
+    """Return lines with examples of bad gold solutions, of tests and problems that prove nothing, and of overlaps."""
     groups = {
-        "gold solutions that are not right": [
+        "gold solutions that are not shown to be right": [
             f"{one['task_id']}: {one['codes'][:20]} {one['detail'][:150]}" for one in figures["gold"]["examples"]
         ],
         "tests that prove nothing": [
@@ -79,12 +79,12 @@ def gold_text(gold: Figures) -> str:
 
 
 def vacuous_text(vacuous: Figures) -> str:
-    """Return the number of tests that prove nothing, and of problems whose tests all prove nothing."""
+    """Return the number of tests that prove nothing, and of problems whose tests together prove nothing."""
     if not vacuous["checked"]:
         return "not checked"
     return (
-        f"{vacuous['tests']:,} tests, of {vacuous['problems']:,} problems; all tests of "
-        f"{vacuous['prove_nothing']:,} problems ({vacuous['checked']:,} problems checked)"
+        f"{vacuous['tests']:,} tests, of {vacuous['problems']:,} problems; {vacuous['prove_nothing']:,} problems whose "
+        f"tests together prove nothing ({vacuous['checked']:,} problems checked)"
     )
 
 
@@ -172,7 +172,7 @@ def _tiles(figures: Figures) -> list[tuple[str, str]]:
         (f"{gold['share']:.1%}" if gold["run"] else "–", f"of {gold['run']:,} gold solutions that were run pass"),
         (
             f"{vacuous['prove_nothing']:,}" if vacuous["checked"] else "–",
-            f"of {vacuous['checked']:,} problems checked have tests that prove nothing",
+            f"of {vacuous['checked']:,} checked problems, whose tests together prove nothing",
         ),
     ]
 

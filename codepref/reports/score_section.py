@@ -53,7 +53,7 @@ def tiles(summary: Row) -> list[dict[str, str]]:
 def scores(summary: Row) -> dict[str, Any]:
     """Return the section on scores: at most two charts, and the rows of the table.
 
-    Return {} for a summary without scores of these models and without a comparison.
+    Return {} for a summary without scores of the base or the aligned model and without a comparison.
     """
     by_model = {
         model: {str(row.get("name")): row for row in (summary.get("scores") or {}).get(model) or []} for model in MODELS

@@ -53,7 +53,7 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("w")
         except FileExistsError:
-            raise UserError(f"{self.path}: is a file; --out must be a folder") from None
+            raise UserError(f"{self.path} is a file, but --out must be a folder") from None
         except OSError as error:
             raise MachineError(f"{self.path}: cannot be written ({error.strerror}); choose another --out") from None
         try:

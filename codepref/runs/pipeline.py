@@ -1,4 +1,4 @@
-"""Gives the stages in a run's plan, which follow the stage `problems`, with the function of each."""
+"""Maps the stages of a run's plan to their functions. `runs/run.py` runs them after the stage `problems`."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def served_message(recipe: Recipe) -> str:
     later = "The models of later rounds and all" if recipe.training.rounds > 1 else "All"
     addresses = ", ".join(map(hidden_login, model.base_url))
     return (
-        f"{addresses} answers the training problems as {model.served_name or model.path}. {later} "
+        f"The training problems are answered by {addresses} as {model.served_name or model.path}. {later} "
         f"measurements use {by}, so that the scores of the base model and the aligned model can be compared"
     )
 

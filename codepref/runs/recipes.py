@@ -110,7 +110,9 @@ def _server_inconsistencies(recipe: Recipe) -> list[str]:
         names = [field.name for field in dataclasses.fields(ModelServer)]
         changed = [f"model.{name}" for name in names if getattr(model, name) != getattr(default, name)]
         unused = changed and not recipe.engine.launches
-        return [f"{', '.join(changed)} has no effect without model.base_url or [engine]"] if unused else []
+        return (
+            [f"without model.base_url or [engine], these keys have no effect: {', '.join(changed)}"] if unused else []
+        )
     method = None if METHODS.mistake(recipe.training.method) else load_method(recipe.training.method)
     if recipe.instructions.source or (method and method.online):
         key = "instructions.source" if recipe.instructions.source else f"training.method = {recipe.training.method!r}"

@@ -36,7 +36,7 @@ def run(
     out: the run directory. None: `runs/NAME`, with the recipe's name.
     overrides: texts `section.key=value` that replace values of a recipe file. A Recipe is used unchanged.
     seed: the seed of the run, which replaces that of a recipe file. A Recipe keeps its seed.
-    unconfined: run model code without the sandbox.
+    unconfined: run model code without Landlock, so that it can read, change and delete your files.
     log: a function that receives one line for each stage after the stage `problems`, and further messages for the user,
     such as one about missing packages. say: the old name of `log`.
 

@@ -42,7 +42,7 @@ class Work:
             it names ready pairs, `train` is empty.
         tasks: the instructions that the recipe names. Empty if it names none.
         progress_for: a function that returns a new progress line with the label that it is given.
-        unconfined: whether model code runs without the sandbox.
+        unconfined: whether model code runs without Landlock.
         contaminated: an Overlap for each training problem that was left out because it contains a held-out problem.
         left_out: the rows of problems that were left out because something is wrong with them, by recipe key.
         not_chosen: the number of rows of `problems.train` that were read and do not meet the conditions.

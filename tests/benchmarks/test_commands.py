@@ -1,4 +1,4 @@
-"""Tests of the benchmarks' commands: each has help and a line in the README, and results name existing commands."""
+"""Tests of the benchmarks' commands: their help, their lines in the README, and the commands that results name."""
 
 from __future__ import annotations
 

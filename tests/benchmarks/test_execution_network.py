@@ -1,4 +1,4 @@
-"""Tests that benchmarks cut samples off from the network."""
+"""Tests of the function with which benchmarks cut samples off from the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pairs benchmark: published tables belong to the published figures, draws, and the choice of a form."""
+"""Tests of the pairs benchmark: its published tables, its figures, its draws, and the choice of a form."""
 
 import json
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_only_draws_with_a_right_and_a_wrong_solution_can_give_a_right_pair() ->
 
 
 def answers(right: list[bool], trust: dict[str, list[float]]) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the answers of all forms to one draw of each problem. Forms that `trust` lacks have trust 0.5."""
+    """Return the answers of all forms to one draw of each problem. Forms that `trust` lacks get the trust 0.5."""
     columns = {form.name: trust.get(form.name, [0.5] * len(right)) for form in FORMS}
     return {
         name: np.array([[[value, float(good), 1, 2, 1.0]] for value, good in zip(values, right, strict=True)])

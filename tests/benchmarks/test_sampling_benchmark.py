@@ -1,4 +1,4 @@
-"""The sampling benchmark: the published table belongs to the published figures, and the engines are distinguished."""
+"""Tests of the sampling benchmark: the published table, and how a table names engines that were not measured."""
 
 import json
 from pathlib import Path

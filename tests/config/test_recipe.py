@@ -57,7 +57,7 @@ def test_one_error_lists_all_mistakes_with_the_nearest_names(tmp_path: Path) -> 
         ({"training": {"gradient_checkpointing": 1}}, "must be true or false"),
         ({"model": {"base_url": "localhost:8000"}}, "http://"),
         ({"model": {"base_url": [1]}}, "must be a list of texts"),
-        ({"model": {"concurrency": 2, "stop": "x"}}, "model.concurrency, model.stop has no effect without"),
+        ({"model": {"concurrency": 2, "stop": "x"}}, "these keys have no effect: model.concurrency, model.stop"),
         ({"model": {"base_url": "http://a/v1", "extra_body": "[]"}}, "extra_body must be a JSON object"),
         ({"model": {"base_url": "http://a/v1", "budget": 1.0}}, "a budget needs prices"),
         (

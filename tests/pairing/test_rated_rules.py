@@ -121,7 +121,7 @@ def test_responses_that_differ_only_in_comments_can_be_a_pair() -> None:
 
 def test_responses_that_were_cut_are_left_out_and_counted() -> None:
     result = pair_rated([judgment(5, 1, finished=False)], None, [PROBLEM])
-    assert result.dropped["response left out: cut at the token limit"] == 2
+    assert result.dropped["response left out: cut off, usually at the token limit"] == 2
 
 
 def test_the_ratings_of_both_passes_are_averaged() -> None:

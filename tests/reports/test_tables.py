@@ -1,4 +1,4 @@
-"""Plain text tables hold the figures of a run, are aligned, and are at most 100 characters wide."""
+"""Plain text tables hold the figures of a run and are aligned. With two models they are at most 100 characters wide."""
 
 from __future__ import annotations
 

@@ -52,7 +52,10 @@ def write_table(path: Path, *rows: dict[str, Any]) -> None:
 
 
 def keep_verdicts(folder: Path, *tasks: int) -> None:
-    """Write the file that an interrupted `execute` keeps. tasks: the number of verdicts in the line of each task."""
+    """Write the file that an interrupted `execute` keeps. Its last line is cut off.
+
+    tasks: the number of verdicts in the line of each task.
+    """
     folder.mkdir(parents=True)
     lines = []
     for number, solutions in enumerate(tasks):

@@ -21,9 +21,8 @@ ODDS = 2.5
 """The factor `odds` of `confidence_of`. It was fitted to data; see `benchmarks/pairs/leave_out.py`. It changes the
 confidence, but neither the pairs that this rule chooses nor their order by confidence."""
 MAX_RAISING = 0.2
-"""An input is left out if more than this share of the working solutions do not answer it, which means RAISED or LATE in
-place of an answer. Such an input is probably outside the problem. All inputs are used if fewer than three would remain.
-"""
+"""An input is left out if more than this share of the working solutions have RAISED or LATE in place of an answer.
+Such an input is probably outside the problem. All inputs are used if fewer than three would remain."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +99,8 @@ def confidence_of(members: int, solutions: int, relative_tests: float, odds: flo
     """Return the confidence of a pair whose chosen solution belongs to a group of `members` of all `solutions`.
 
     share = (members - 1/2) / solutions estimates the chance that another solution of the model belongs to the group. It
-    is the mean of the posterior after members - 1 of the solutions - 1 others did, with the prior Beta(1/2, 1/2) of
-    Jeffreys. With x = share x relative_tests:
+    is the mean of a Beta posterior with the prior Beta(1/2, 1/2) of Jeffreys. The chosen solution is not counted, so
+    members - 1 of solutions - 1 solutions belong to the group. With x = share x relative_tests:
 
     confidence / (1 - confidence) = odds x x / (1 - x)
 

@@ -26,7 +26,7 @@ def max_pass(verdicts: RuleInput) -> Choice:
     if best == 0:
         return Choice(reason="no solution passes a test")
     if worst >= best:
-        return Choice(reason="chosen and rejected pass equally many tests")
+        return Choice(reason="no solution is known to pass fewer tests than the best one")
     generator = np.random.default_rng(verdicts.seed)
     chosen = int(generator.choice(np.flatnonzero(score_S == best)))
     rejected = int(generator.choice(np.flatnonzero(at_most_S == worst)))

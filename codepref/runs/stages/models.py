@@ -113,7 +113,7 @@ def stage_baseline(work: Work) -> Result:
 def matching_epochs(rows: int, other_rows: int, other_epochs: float, batch_size: int) -> float:
     """Return the number of epochs over `rows` that takes as many steps as `other_epochs` epochs over `other_rows`.
 
-    It takes at least one step.
+    The result gives at least one step.
     Example: 40 pairs in batches of 16 make 3 steps in one epoch. 20 answers make 2 steps in one epoch, so 1.5 epochs
     over them take 3 steps.
     """

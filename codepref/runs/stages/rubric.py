@@ -37,9 +37,9 @@ def _rate(
 
 
 def rate_evaluation(problems: Sequence[Problem], folder: Path, judge: JudgeSection, label: str, seed: int) -> None:
-    """Rate the sampled answers in an evaluation's folder by each of the judge's preferences, and write ratings.json.
+    """Rate the sampled answers in an evaluation's folder by each of the judge's preferences.
 
-    The file ratings.json is written into the same folder.
+    Write the ratings to ratings.json in the same folder.
     """
     by_id = {problem.task_id: problem for problem in problems}
     answers = [(by_id[row["task_id"]], row["completion"]) for _, row in read_jsonl(folder / "sampled.jsonl")]

@@ -35,7 +35,7 @@ def stage_problems(work: Work) -> Result:
 
 
 def stage_solutions(work: Work) -> Result:
-    """Sample the policy's solutions of the training problems into samples/solutions.jsonl."""
+    """Sample solutions of the training problems into samples/solutions.jsonl. `Work.sampler` names the model."""
     counts: Counter[str] = Counter()
     distinct: set[str] = set()
     for row in _sample(work, "solutions", work.recipe.sampling.solutions):
