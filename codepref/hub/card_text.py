@@ -158,9 +158,9 @@ def _training(summary: Mapping[str, Any], training: Row) -> list[str]:
 
 
 def _recipe(summary: Mapping[str, Any], base: str) -> list[str]:
-    """Return the lines of the resolved recipe as TOML, with `base` as the model's path.
+    """Return the seed and the tables of the resolved recipe as lines of TOML, with `base` as the model's path.
 
-    Other paths that begin with "/", "~", "./" or "../" are cut to their last part.
+    Other values that are text and begin with "/", "~", "./" or "../" are cut to their last part.
     """
     resolved = dict(summary.get("recipe_resolved") or {})
     if "model" in resolved:

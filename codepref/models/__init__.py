@@ -142,7 +142,8 @@ def load_tokenizer(model: str) -> Any:
 
     A chat template that asks for today's date gets `codepref.chat.DATE`.
     Raises UserError if the files cannot be loaded, or hold no usable chat template or no end-of-sequence token. Prompts
-    need the template, and the token ends answers. Raises MachineError if a package is missing.
+    need the template, and the token ends answers. Raises MachineError if a package is missing, and the errors of
+    `resolve_model`.
     """
     from transformers import AutoTokenizer
 
@@ -184,8 +185,8 @@ def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
 
     They are the tokenizer's end-of-sequence token, the end tokens of the model's generation configuration, and the
     token that the chat template puts after an answer. Gemma and Phi-3, for example, end a turn with another token than
-    the end-of-sequence token. model: the model, or its name. For a name, only configuration files are read. Raises
-    UserError if they cannot be read.
+    the end-of-sequence token. model: the model, or its name. For a name, only configuration files are read, but a GGUF
+    file is converted first. Raises UserError if they cannot be read, and the errors of `resolve_model`.
     """
     own = _generation_ends(model) if isinstance(model, str) else getattr(model.generation_config, "eos_token_id", None)
     ends = {tokenizer.eos_token_id, turn_end(tokenizer), *(own if isinstance(own, list | tuple) else [own])}
@@ -196,7 +197,7 @@ def embedding_rows(model: Any) -> int | None:
     """Return the number of rows of the model's embedding, or None if its configuration does not say.
 
     model: the model, or its name. The name of an adapter gives None, since an adapter can hold its own embedding.
-    Raises UserError if the configuration cannot be read.
+    Raises UserError if the configuration of a named model cannot be read, and the errors of `resolve_model`.
     """
     if not isinstance(model, str):
         config = model.config
@@ -211,7 +212,8 @@ def embedding_rows(model: Any) -> int | None:
 def checkpoint_dtype(model: str) -> str:
     """Return the type of a checkpoint's weights by its configuration, such as "bfloat16", or "float32" if unknown.
 
-    The type of an adapter is that of its base model. Raises UserError if the configuration cannot be read.
+    The type of an adapter is that of its base model. Raises UserError if the configuration cannot be read, and the
+    errors of `resolve_model`.
     """
     folder = Path(resolve_model(model))
     if (folder / "adapter_config.json").exists():
@@ -257,7 +259,7 @@ def load_model(
     lets transformers choose.
     Raises UserError if the files cannot be loaded or `device` does not work. Raises MachineError if the model does not
     fit into GPU memory, if a package is missing, or if the weights shall be quantized and `device` is no GPU for CUDA
-    or ROCm.
+    or ROCm. Raises the errors of `resolve_model`.
     """
     import torch
     from transformers import AutoModelForCausalLM

@@ -24,7 +24,10 @@ def is_code(text: str) -> bool:
 
 
 def is_trivial(node: ast.stmt) -> bool:
-    """Return whether a statement is a value without a call, `pass`, or an annotation without a value."""
+    """Return whether a statement is `pass`, an annotation without a value, or an expression that seems to do nothing.
+
+    An expression with a call, `await`, `yield` or `:=` does something.
+    """
     if isinstance(node, ast.Expr):
         return not any(isinstance(child, ast.Call | ast.Await | ast.Yield | ast.NamedExpr) for child in ast.walk(node))
     return isinstance(node, ast.Pass) or (isinstance(node, ast.AnnAssign) and node.value is None)

@@ -65,7 +65,7 @@ def answer_text(raw: str) -> str:
     answer ends at the first special token after some text. Tags around lines of code, such as `<pre>` and `[PYTHON]`,
     become fences. Lines end with "\n".
 
-    >>> answer_text("<think>Add them.</think>def add(a, b):\\n    return a + b<|im_end|>")
+    >>> answer_text("<think>Add them.</think>def add(a, b):\n    return a + b<|im_end|>")
     'def add(a, b):\n    return a + b'
     """
     text = _without_odd_end(plain_lines(raw))

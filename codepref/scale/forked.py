@@ -50,7 +50,10 @@ class ForkedProcess:
 
 
 def _leave_parent(descriptor: int) -> None:
-    """Give up what belongs to the parent: its terminal, its signal handlers, and its files with their locks."""
+    """Give up the parent's terminal, stdin, handlers of SIGINT and SIGTERM, and open files with their locks.
+
+    Stdout, stderr and `descriptor` are kept.
+    """
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)

@@ -41,7 +41,7 @@ CHECK_SECONDS = 10.0
 
 
 class Client:
-    """Calls one endpoint. It never repeats a call by itself. `Caller` decides whether a call is repeated.
+    """Calls one server of an endpoint. It never repeats a call by itself. `Caller` decides whether a call is repeated.
 
     Attributes:
     notes: messages for the user since the last call of `take_notes`.

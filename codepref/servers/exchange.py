@@ -130,7 +130,7 @@ class Exchange:
         Raises GateError if the budget allows no further call, UserError if a server cannot be used (for example because
         of a wrong key, an unknown model or a wrong address), InfrastructureError if a server stops answering or the
         calling process dies, MachineError if the journal cannot be written, and ValueError if two running requests have
-        the same key. The journal keeps all answers.
+        the same key. The journal keeps all answers that arrive.
         """
         for name, source in requests.items():
             self._lanes[name].source = iter(source)

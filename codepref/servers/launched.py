@@ -31,7 +31,7 @@ PRIVATE = {
     "HF_HUB_DISABLE_UPDATE_CHECK": "1",
     "PYTHONUNBUFFERED": "1",
 }
-"""Environment variables of each server. They switch off reports of its use, and buffering of its output."""
+"""Environment variables of each server. They switch off reports of its use, checks for updates, and buffered output."""
 
 
 @dataclass(frozen=True)

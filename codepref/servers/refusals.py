@@ -109,7 +109,7 @@ class ServerError:
 def read_error(body: bytes | str | Any, status: int = 0, *, in_answer: bool = False) -> ServerError:
     """Return the error in the body of an HTTP answer, or in a part of it that was parsed already.
 
-    status: the HTTP status. 0 takes the status from the body, or else from the code of the error.
+    status: the HTTP status. 0 takes the highest status that a code in the body is or means.
     """
     document = _parsed(body)
     words = _one_line(" ".join(dict.fromkeys(_words(document)))) or (f"status {status}" if status else "")

@@ -29,7 +29,7 @@ MAX_NAMED = 10
 class StrictBody(BaseModel):
     """A body that may have no unknown fields.
 
-    One error names them. pydantic reports each of them, and a body can hold a million.
+    One error names the first of them. pydantic would report each of them, and a body can hold a million.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -170,7 +170,7 @@ class RunCodeBody(BaseModel):
 
 
 def _check_paths(paths: list[str]) -> None:
-    """Raise ValueError unless all paths name different files below the folder of the program, and none is a folder."""
+    """Raise ValueError for more than MAX_FILES paths, or if one cannot name a file below the folder of the program."""
     _check_number(paths)
     for path in paths:
         if not _is_inside(path):
@@ -183,7 +183,7 @@ def _check_paths(paths: list[str]) -> None:
 
 
 def _check_folders(paths: list[str]) -> None:
-    """Raise ValueError if a path is also the folder of another one, or if two paths name one file."""
+    """Raise ValueError if a path ends as a folder or is the folder of another path, or if two paths name one file."""
     files = {PurePosixPath(path) for path in paths}
     folders = {folder for file in files for folder in file.parents}
     if len(files) < len(paths) or files & folders or any(path.endswith(("/", "/.")) for path in paths):

@@ -149,7 +149,7 @@ class Pool:
             self._closing.wait(wait)
 
     def stop(self) -> None:
-        """Begin to end: no work is accepted any more, and work that has no result gets an error."""
+        """Tell the engine to end. Work that has no result then gets an error, and no further work runs."""
         self._closing.set()
         with self._lock:
             if self._engine is not None:

@@ -31,7 +31,8 @@ END_SECONDS = 5
 
 
 HEADER_SECONDS = 30.0
-"""The seconds in which a request on a new connection must begin, and in which its headers must arrive."""
+"""The seconds in which the headers of a request must arrive. They count from the opening of the connection, and for
+later requests on it from their first bytes."""
 
 
 ANSWER_SECONDS = 60.0
@@ -75,7 +76,11 @@ class PatientProtocol(H11Protocol):
             self._start()
 
     def pause_writing(self) -> None:
-        """Start the time in which the client must read. If all unread answers are too large, drop the oldest ones."""
+        """Start the time in which the client must read.
+
+        If the unread answers of all connections are larger than MAX_UNREAD together, end the oldest of these
+        connections.
+        """
         super().pause_writing()
         self._stop_reading()
         self._reading = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
@@ -89,7 +94,7 @@ class PatientProtocol(H11Protocol):
             one.transport.abort()
 
     def resume_writing(self) -> None:
-        """Stop this time."""
+        """Stop the time in which the client must read."""
         self._stop_reading()
         super().resume_writing()
 

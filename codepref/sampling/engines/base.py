@@ -130,7 +130,8 @@ class Preparable(Protocol):
 class DecodingAware(Protocol):
     """An engine whose summary depends on the decoding.
 
-    The sampler calls `take_decoding` even if no answer is missing, in which case it does not call `answers`.
+    The sampler calls `take_decoding` before `answers`. If an interrupted call left all answers but no output file, the
+    sampler calls `take_decoding` and `summary` without `answers`.
     """
 
     def take_decoding(self, decoding: Decoding) -> None:
@@ -143,7 +144,7 @@ class Summarising(Protocol):
     """An engine that states facts about its answers, such as their costs."""
 
     def summary(self) -> dict[str, Any]:
-        """Return the facts as JSON values. The sampler writes them to a file beside its output file."""
+        """Return the facts as JSON values. The sampler writes them to a file beside its output file, if it has one."""
         ...
 
 
@@ -157,7 +158,7 @@ def ask_seed(ask: Ask, seed: int) -> int:
 
 
 class _Batches:
-    """Gives a BatchEngine the method `answers`. The seed of a batch depends on its asks."""
+    """Gives a BatchEngine the method `answers`. The seed of a batch depends on its asks and on the seed of the call."""
 
     def __init__(self, engine: BatchEngine) -> None:
         self.engine, self.batch_size = engine, 128

@@ -58,7 +58,8 @@ class Servers:
         self.stop()
 
     def server(self, model: str, name: str) -> LaunchedServer:
-        """Return a running server of the model. A server of another model is stopped first.
+        """Return the server of the model, and start it unless it was started last. A server of another model is stopped
+        first.
 
         name: the short name of the model. Raises what `launched` raises.
         """

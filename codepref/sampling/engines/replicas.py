@@ -80,9 +80,9 @@ class ReplicatedEngine:
     """An engine whose answers other processes compute. Each answer has its own seed, whichever process computes it.
 
     one: the model's engine in this process. scale: where the processes run, and how many there are. If `scale` leaves
-    the number open on this machine, a small model on a CPU gets a copy of this process for each core, and every other
-    model one process. model, dtype, device: see `open_engine`. log: called with messages about nodes that are lost or
-    left out.
+    the number open on this machine, this process answers alone. On Linux, a small model of Transformers on a CPU
+    instead gets a copy of this process for each core, if there are at least MIN_ASKS asks. model, dtype, device: see
+    `open_engine`. log: called with messages about nodes that are lost or left out.
     """
 
     def __init__(
@@ -109,16 +109,17 @@ class ReplicatedEngine:
         return self._one.prompt_length(messages)
 
     def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
-        """Take the settings (see `Preparable`). `folder` has no effect. Only one process reports its tokens."""
+        """Take the settings (see `Preparable`). `folder` has no effect. Other processes do not report their tokens."""
         self._batch_size, self._on_tokens = batch_size, on_tokens
 
     def summary(self) -> dict[str, Any]:
-        """Return the facts of the chunk that was finished last, such as the type of the numbers, or {} without any."""
+        """Return the facts of the chunk that was finished last, or else those of the engine in this process, or {}."""
         return self._facts or (self._one.summary() if isinstance(self._one, Summarising) else {})
 
     def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
         """Yield (place in `asks`, answer) as soon as a process has finished a chunk of asks.
 
+        If no other process is needed, each answer is yielded when it is finished.
         Raises what the model's engine raises, MachineError if no process can do the work, and InfrastructureError if
         the process that computes a chunk is lost too often.
         """
@@ -148,7 +149,10 @@ class ReplicatedEngine:
                 yield from zip(done.key, answers, strict=True)
 
     def _processes(self, asks: int) -> tuple[int, Callable[[], SamplingService] | None]:
-        """Return the number of processes on this machine, and the service if they are copies of this process."""
+        """Return the number of processes, and a function that returns the service if they are copies of this process.
+
+        With Ray the number is that of the setting `replicas`.
+        """
         if self._scale.executor == "ray" or self._scale.replicas:
             return self._scale.replicas or 0, None
         if asks < MIN_ASKS or cores() == 1 or sys.platform != "linux" or not isinstance(self._one, TransformersEngine):
@@ -198,7 +202,10 @@ def replica_places(nodes: Sequence[Node], replicas: int) -> list[Place]:
 
 
 def _environment(place: int, count: int) -> dict[str, str]:
-    """Return the variables of a process on this machine: its GPU, or without GPUs its share of the cores."""
+    """Return the environment variables of a process on this machine: its GPU, or without GPUs its number of threads.
+
+    The number is that in OMP_NUM_THREADS, or else the process's share of the cores.
+    """
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     gpus = named.split(",") if named else [str(at) for at in range(len(list(GPUS.iterdir())))] if GPUS.is_dir() else []
     if gpus:
