@@ -18,7 +18,7 @@ class ConnectionMistake(Exception):
 def proxy_of(address: str) -> str:
     """Return the proxy for calls to an address, or "".
 
-    Calls to localhost, to loopback addresses and to hosts in NO_PROXY use no proxy.
+    Calls to this machine (see `is_this_machine`) and to hosts in NO_PROXY use no proxy.
     """
     parts = urlsplit(address)
     if is_this_machine(address) or proxy_bypass(parts.netloc.rpartition("@")[2]):

@@ -1,4 +1,5 @@
-"""The dispatcher gives every piece of work one result, whatever hosts do. The hosts here are objects of the test."""
+"""The dispatcher gives each piece of work one result, even if hosts are lost. The hosts here are objects of the
+test."""
 
 from __future__ import annotations
 

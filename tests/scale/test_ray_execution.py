@@ -126,7 +126,7 @@ UNFIT = {
     "the package codepref is missing there (not here)": ("codepref", "raise ImportError('not here')\n"),
     "this kernel offers no Landlock": ("sandlock", "def landlock_abi_version():\n    return 0\n"),
 }
-"""The reason why a node is left out -> the name and the text of the package on the node that is the cause."""
+"""For each reason why a node is left out: the name and the text of the package on the node that causes it."""
 
 
 def test_nodes_that_cannot_do_the_work_are_left_out_and_named(cluster: Any, add_node: Any, tmp_path: Path):

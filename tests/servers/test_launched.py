@@ -40,7 +40,8 @@ def command(*options: str) -> str:
 
 
 def section(*options: str, **keys: object) -> EngineSection:
-    return EngineSection(command=command(*options), **{"wait_seconds": 600.0, "stop_seconds": 5.0, **keys})  # type: ignore[arg-type]
+    return EngineSection(command=command(*options), **{"wait_seconds": 600.0, "stop_seconds": 5.0, **keys})  # type:
+    ignore[arg - type]
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_an_exception_in_the_block_is_raised_unchanged_and_stops_the_server(
 
 
 def program(tmp_path: Path, model: str, chosen: EngineSection, body: str) -> subprocess.Popen[str]:
-    """Start a process that opens the server, prints "ready", and does `body` in the block."""
+    """Start a process that opens the server, does `body` in the block, and then prints "ready" and sleeps."""
     code = f"""
         import os, time
         from pathlib import Path
@@ -407,7 +408,8 @@ def test_a_value_stays_one_word_and_json_is_left_alone() -> None:
     ],
 )
 def test_mistakes_in_the_section_are_found(keys: dict[str, str], message: str) -> None:
-    assert [mistake[: len(message)] for mistake in command_mistakes(EngineSection(**keys))] == [message]  # type: ignore[arg-type]
+    assert [mistake[: len(message)] for mistake in command_mistakes(EngineSection(**keys))] == [message]  # type:
+    ignore[arg - type]
 
 
 @pytest.mark.parametrize("name", PRESETS)

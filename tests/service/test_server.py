@@ -16,7 +16,7 @@ import pytest
 from running import ADD, LOOP, RIGHT, Running
 
 LONG = {"cpu_seconds": 100, "timeout_factor": None}
-"""Limits with which an endless loop runs until the server ends."""
+"""Limits with which an endless loop runs for longer than a test of this module takes."""
 
 
 def wait_until(condition: Callable[[], object]) -> None:
