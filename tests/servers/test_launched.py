@@ -40,8 +40,7 @@ def command(*options: str) -> str:
 
 
 def section(*options: str, **keys: object) -> EngineSection:
-    return EngineSection(command=command(*options), **{"wait_seconds": 600.0, "stop_seconds": 5.0, **keys})  # type:
-    ignore[arg - type]
+    return EngineSection(command=command(*options), **{"wait_seconds": 600.0, "stop_seconds": 5.0, **keys})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -408,8 +407,7 @@ def test_a_value_stays_one_word_and_json_is_left_alone() -> None:
     ],
 )
 def test_mistakes_in_the_section_are_found(keys: dict[str, str], message: str) -> None:
-    assert [mistake[: len(message)] for mistake in command_mistakes(EngineSection(**keys))] == [message]  # type:
-    ignore[arg - type]
+    assert [mistake[: len(message)] for mistake in command_mistakes(EngineSection(**keys))] == [message]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", PRESETS)
