@@ -127,9 +127,13 @@ class RunCodeBody(BaseModel):
     code: str
     language: str = Field(examples=["python"], description="only python")
     stdin: str | None = None
-    run_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False, description="CPU time, in seconds")
+    run_timeout: float = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="CPU time, in seconds; at most the server's maximum"
+    )
     compile_timeout: float = Field(default=10.0, description="not used, since Python needs no compilation")
-    memory_limit_MB: int = Field(default=-1, description="memory in MiB; 0 or less: the server's value")
+    memory_limit_MB: int = Field(
+        default=-1, description="memory in MiB; 0 or less: the server's value; at most the server's maximum"
+    )
     files: dict[str, str | None] = Field(default={}, description="relative path -> content in Base64")
     fetch_files: Annotated[list[str], FailFast()] = Field(
         default=[], description="relative paths of files to send back"

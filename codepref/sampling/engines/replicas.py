@@ -57,7 +57,9 @@ class SamplingService:
     def __init__(self, model: str, fingerprint: str, dtype: str, device: str) -> None:
         self._engine = open_engine(model, dtype=dtype, device=device)
         if self._engine.fingerprint != fingerprint:
-            raise MachineError(f"the model {model} differs there from the driver's. Copy the same files to all nodes")
+            raise MachineError(
+                f"the files of the model {model} differ from the driver's. Copy the same files to all nodes"
+            )
 
     def handle(self, items: Sequence[tuple[Sequence[Ask], Decoding, int, int]]) -> list[tuple[list[Answer], Any]]:
         """Return the answers to each item's asks, in order, with the facts that the engine states about them."""
@@ -142,8 +144,9 @@ class ReplicatedEngine:
                 if isinstance(result, GivenUp):
                     task = asks[done.key[0]].task_id
                     raise InfrastructureError(
-                        f"answers to {task} and problems after it cannot be computed, since {result.tries} processes "
-                        f"that computed them were lost. The cause of the last loss was: {result.cause}"
+                        f"a group of answers that begins with those to {task} cannot be computed, since "
+                        f"{result.tries} processes that computed it were lost. The cause of the last loss was: "
+                        f"{result.cause}"
                     )
                 answers, self._facts = result
                 yield from zip(done.key, answers, strict=True)
