@@ -38,7 +38,7 @@ def _bodies(text: str, problem: Problem) -> Iterator[str]:
     """Yield forms of the text: with its first line indented, with all lines indented, and from its first
     indented line on.
 
-    The last form is yielded only if prose, or other text that is no code, stands before this line.
+    The last form is yielded only if other text than the header of a block stands before this line.
     """
     lines = problem.prompt.rstrip().split("\n")
     inside = next((line for line in reversed(lines) if line[:1].isspace() and line.strip()), "    ")

@@ -76,8 +76,8 @@ def launched(
 
     model: a folder, a hub name or `starter`. name: a short name of the model, for the server and for files. folder: the
     folder for the server's output NAME.log and for the weights that the server needs in another form. log: called with
-    messages for the user. dtype: the type of the weights, as in `model.dtype`. served_name: the server's own name for
-    the model, if it is neither `name` nor the model's path.
+    messages for the user. dtype: the type of the weights, as in `model.dtype`, for a command with {dtype}. served_name:
+    the server's own name for the model, if it is neither `name` nor the model's path.
 
     At the end of the block, the server and all its descendants are stopped. They are also stopped if this process is
     killed. If the supervisor is killed too, the next start with this `folder` and `name` stops what is left.

@@ -87,8 +87,7 @@ class TransformersEngine:
     def prompt_length(self, messages: Sequence[Message]) -> int:
         """Return the number of tokens of the prompt, with the generation prompt.
 
-        Raises UserError if the chat template refuses the messages, leaves out the system turn or changes more than the
-        white space of their texts.
+        Raises the errors of `codepref.chat.Chat.prompt_ids`, which are UserErrors.
         """
         return len(self._chat.prompt_ids(messages))
 
