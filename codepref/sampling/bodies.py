@@ -35,10 +35,10 @@ def completed_prompt(text: str, problem: Problem) -> str:
 
 
 def _bodies(text: str, problem: Problem) -> Iterator[str]:
-    """Yield forms of the text: with its first line indented, with all lines indented, and from its first
-    indented line on.
+    """Yield forms of the text: with its first line indented, with all lines indented, and from an indented line on.
 
-    The last form is yielded only if other text than the header of a block stands before this line.
+    The last form begins at the line that `_first_indented` finds. It is yielded only if other text than the header of a
+    block stands before this line.
     """
     lines = problem.prompt.rstrip().split("\n")
     inside = next((line for line in reversed(lines) if line[:1].isspace() and line.strip()), "    ")
