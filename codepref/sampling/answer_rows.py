@@ -95,7 +95,7 @@ def answers(rows: Iterable[tuple[str, Row]], tasks: Tasks, field: str) -> Iterat
 def text_of(row: Row, field: str, where: str) -> str | None:
     """Return a text, or None if it is missing, null or NaN, which some programs write for null.
 
-    Raises UserError for any other value.
+    Raises UserError for a value of another type.
     """
     value = row.get(field)
     if isinstance(value, float) and value != value:

@@ -83,9 +83,10 @@ def extract_program(raw: str, problem: Problem) -> str:
     counts only if there is no other. Definitions that the chosen block uses and lacks are put before it. They are taken
     from the other blocks, or else from `problem.preamble`. A function that Python cannot read is ignored. If no block
     defines the entry point of a problem of style "complete", the last block that is a body of the function is put
-    behind the prompt. If no program is found, the same is tried with the entry point in `problem.meta`, if there is
-    one. For a problem of style "program", `codepref.sampling.whole_programs` chooses the program. Extraction from the
-    result usually gives the same program again.
+    behind the prompt. If no program is found, the same is tried with the problem's other entry point
+    (OTHER_ENTRY_POINT in `problem.meta`), if it has one. For a problem of style "program",
+    `codepref.sampling.whole_programs` chooses the program. Extraction from the result usually gives the same program
+    again.
     """
     answer = answer_text(raw)
     parts = [Part(answer, "", 0, 0, closed=True)] if is_code(answer) else code_blocks(answer)

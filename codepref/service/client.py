@@ -155,7 +155,7 @@ def _codes(work: JudgeWork, answer: Any) -> list[str]:
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
-    """Return the status and the reason in the server's answer, or the standard name of the status."""
+    """Return the status with the detail in the body of the server's answer, or else with HTTP's reason phrase."""
     try:
         detail = str(json.loads(error.read(1 << 16))["detail"])[:1000]
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):

@@ -57,18 +57,18 @@ class PatientProtocol(H11Protocol):
     _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the time of the first request."""
+        """Start the timer of the first request."""
         super().connection_made(transport)
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the times."""
+        """Stop the timers."""
         self._stop()
         self._stop_reading()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Stop the time when the headers are complete. Start it when a later request begins."""
+        """Stop the timer of a request when its headers are complete. Start it when a later request begins."""
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._stop()
@@ -76,7 +76,7 @@ class PatientProtocol(H11Protocol):
             self._start()
 
     def pause_writing(self) -> None:
-        """Start the time in which the client must read.
+        """Start the timer that ends the connection if the client does not read.
 
         If the unread answers of all connections are larger than MAX_UNREAD together, end the oldest of these
         connections.
@@ -94,7 +94,7 @@ class PatientProtocol(H11Protocol):
             one.transport.abort()
 
     def resume_writing(self) -> None:
-        """Stop the time in which the client must read."""
+        """Stop the timer that waits for the client to read."""
         self._stop_reading()
         super().resume_writing()
 
