@@ -125,7 +125,7 @@ def model_templates(model: str) -> dict[str, str]:
 
     Return {} for a folder without the file codepref.json and for the name of a hub model. The starter's folder has this
     file. Training copies the templates into the folder of the trained model.
-    Raises UserError for a malformed file, and as `resolve_model` does.
+    Raises UserError for a malformed file, and the errors of `resolve_model`.
     """
     path = Path(resolve_model(model)) / TEMPLATES
     if not path.is_file():
@@ -185,8 +185,9 @@ def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
 
     They are the tokenizer's end-of-sequence token, the end tokens of the model's generation configuration, and the
     token that the chat template puts after an answer. Gemma and Phi-3, for example, end a turn with another token than
-    the end-of-sequence token. model: the model, or its name. For a name, only configuration files are read, but a GGUF
-    file is converted first. Raises UserError if they cannot be read, and the errors of `resolve_model`.
+    the end-of-sequence token. Without a generation configuration, the end tokens of the model's configuration count.
+    model: the model, or its name. For a name, only configuration files are read, but a GGUF file is converted first.
+    Raises UserError if the model's configuration is needed and cannot be read, and the errors of `resolve_model`.
     """
     own = _generation_ends(model) if isinstance(model, str) else getattr(model.generation_config, "eos_token_id", None)
     ends = {tokenizer.eos_token_id, turn_end(tokenizer), *(own if isinstance(own, list | tuple) else [own])}
@@ -230,8 +231,9 @@ def _configuration(model: str) -> Any:
 
 
 def _generation_ends(model: str) -> Any:
-    """Return `eos_token_id` of the generation configuration, or of the model's configuration if there is no such file.
+    """Return `eos_token_id` of the generation configuration, or of the model's configuration.
 
+    The model's configuration is read if the file of the generation configuration is missing or is no JSON.
     For the folder of an adapter, the configuration of its base model is read.
     """
     from transformers import GenerationConfig
@@ -344,7 +346,7 @@ def _loading(model: str, part: str, memory: str = "memory", attention: str = "au
 def _first_line(error: BaseException) -> str:
     """Return the first line of the error's text.
 
-    If the line has no space, as the key of a KeyError often has none, the type of the error stands before it.
+    The type of the error stands before a line without a space, such as the key of a KeyError.
     """
     text = str(error).strip()
     first = text.splitlines()[0] if text else ""

@@ -110,8 +110,8 @@ def sample_to_file(
     them again. `batch_size` may differ. If an earlier call with the same arguments is finished, `out` stays as it is.
     An engine that asks servers keeps the servers' answers in `OUT.calls/`. If the engine states facts about its
     answers, such as their costs, a file with the ending .summary.json holds them.
-    Raises what `sample` raises, UserError if another process writes to `OUT.parts/`, and MachineError if a file cannot
-    be written.
+    Raises what `sample` raises, UserError if another process with the same arguments writes to `OUT.parts/`, and
+    MachineError if a file cannot be written.
     """
     _check_arguments(problems, kind, n, batch_size)
     engine = open_replicas(model, scale, dtype, device, log)

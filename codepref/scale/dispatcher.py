@@ -42,7 +42,7 @@ class _Piece:
 
 @dataclass(slots=True)
 class _Load:
-    """What one host holds: the pieces of each batch, and the time at which it was sent, in the order of sending."""
+    """What one host holds. batches: for each batch, in the order of sending, its pieces and the time of sending."""
 
     batches: dict[int, tuple[list[_Piece], float]] = field(default_factory=dict)
     items: int = 0

@@ -1,7 +1,7 @@
 """A copy of this process that runs a service. It starts at once and shares the memory of what is loaded already.
 
-That suits a model on a CPU: importing PyTorch again would take seconds, and loading the weights again would take
-memory. It does not suit a GPU, since CUDA cannot be used in a copy of a process that has used it.
+A copy suits a model on a CPU, since importing PyTorch again would take seconds, and loading the weights again would
+take memory. A copy does not suit a GPU, since CUDA cannot be used in a copy of a process that has used it.
 """
 
 from __future__ import annotations

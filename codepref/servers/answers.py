@@ -147,7 +147,7 @@ def _read_choices(document: Mapping[str, Any]) -> tuple[list[dict[str, Any]], li
 def _read_choice(choice: Any) -> dict[str, Any]:
     """Return the "text", "finish" and "reasoning" of one answer.
 
-    "silent" is whether the answer lacks a text although no limit or filter ended it.
+    "silent" is whether the answer lacks a text although its reason for the end is "stop" or unknown.
 
     Raises _BrokenError if the answer broke off or holds an error. Raises LookupError, TypeError or AttributeError
     if the choice does not have the form of an answer.

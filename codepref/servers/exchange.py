@@ -65,6 +65,7 @@ class Exchange:
     only_listed: refuse an endpoint if its server lists only a few models, and not the endpoint's model. Some servers
     answer requests for any name of a model. forget: do not keep the positions of new answers in the journal. This saves
     memory, but `answer` then returns only answers that were in the journal at the start.
+    Raises UserError as `check_endpoints` does.
     """
 
     def __init__(

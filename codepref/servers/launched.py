@@ -81,11 +81,11 @@ def launched(
 
     At the end of the block, the server and all its descendants are stopped. They are also stopped if this process is
     killed. If the supervisor is killed too, the next start with this `folder` and `name` stops what is left.
-    Raises UserError for mistakes in `section`, a command that cannot be started, a port that cannot be used, a model
-    that is no model or has no weights, and a server that serves another model or asks for a key. Raises
-    InfrastructureError with the server's last words if the server ends before it is ready, or is not ready within
-    `engine.wait_seconds`. If the server has ended, a CodeprefError in the block becomes an InfrastructureError. Raises
-    MachineError if the server's output cannot be written.
+    Raises UserError for mistakes in `section`, a command that cannot be started, a port that cannot be used, and a
+    server that serves another model or asks for a key. Raises the errors of `codepref.servers.served.prepare`, for
+    example for a folder without weights. Raises InfrastructureError with the server's last words if the server ends
+    before it is ready, or is not ready within `engine.wait_seconds`. If the server has ended, a CodeprefError in the
+    block becomes an InfrastructureError. Raises MachineError if the server's output cannot be written.
     """
     if mistakes := command_mistakes(section):
         raise UserError(*mistakes)

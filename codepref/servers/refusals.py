@@ -94,7 +94,7 @@ class ServerError:
     words: the server's words in one line, or words of codepref if the server sent none.
     codes: the codes and types of the error, in lower case.
     fields: the names of fields of the request that the error names apart from its words.
-    retry_after: the delay in seconds that the words or the body ask for.
+    retry_after: the delay in seconds that the server asks for, or None.
     in_answer: whether the error came with the status 200, so that the server may have billed the call.
     """
 
@@ -173,7 +173,7 @@ def fatal_text(
         state = "is refused" if has_key else "is not set, but the server needs a key"
         return f"{place} answers {error.status}. The key in {endpoint.api_key_env} {state} ({error.words})"
     if concern == "credit":
-        return f"the account has no credit ({error.words})"
+        return f"the account has no credit or is not active ({error.words})"
     known = f". It has {', '.join(models[:5])}{', ...' if len(models) > 5 else ''}"
     known = known if models and endpoint.model not in models else ""
     if concern == "model":

@@ -55,9 +55,9 @@ def prepare(
     """Return the model in a form that the preset's server can read. Write this form below `folder` if necessary.
 
     adapters: "merge" or "serve", as in `engine.adapters`. environment: the server's environment variables. Their PATH
-    leads to the program that converts a model. A form that an earlier call wrote is used again, unless the model has
-    changed. Raises UserError for a folder without model or weights, for a missing program, and for a model that cannot
-    be converted or served. Raises the errors of `load_model`.
+    leads to the program that converts a model. A form that an earlier call wrote is used again, unless the model's
+    `codepref.models.fingerprint` has changed. Raises UserError for a folder without model or weights, for a missing
+    program, and for a model that cannot be converted or served. Raises the errors of `load_model`.
     """
     gguf = preset is not None and preset.format == "gguf"
     resolved = resolve_model(model)

@@ -29,7 +29,7 @@ MAX_NAMED = 10
 class StrictBody(BaseModel):
     """A body that may have no unknown fields.
 
-    One error names the first of them. pydantic would report each of them, and a body can hold a million.
+    One error names up to MAX_NAMED of them. pydantic would report each of them, and a body can hold a million.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -187,7 +187,7 @@ def _check_paths(paths: list[str]) -> None:
 
 
 def _check_folders(paths: list[str]) -> None:
-    """Raise ValueError if a path ends as a folder or is the folder of another path, or if two paths name one file."""
+    """Raise ValueError if a path ends in "/" or "/.", is the folder of another path, or names another path's file."""
     files = {PurePosixPath(path) for path in paths}
     folders = {folder for file in files for folder in file.parents}
     if len(files) < len(paths) or files & folders or any(path.endswith(("/", "/.")) for path in paths):

@@ -149,7 +149,7 @@ class Pool:
             self._closing.wait(wait)
 
     def stop(self) -> None:
-        """Tell the engine to end. Work that has no result then gets an error, and no further work runs."""
+        """Tell the engine to end. Work without a result gets an error, and no further work runs."""
         self._closing.set()
         with self._lock:
             if self._engine is not None:

@@ -46,9 +46,10 @@ MAX_UNREAD = 1 << 28
 class PatientProtocol(H11Protocol):
     """A connection that ends if the headers of a request do not arrive in time, or if the client does not read.
 
-    uvicorn itself waits for ever. So clients that do nothing could take all connections, and keep answers in memory.
+    uvicorn itself would wait for ever, so clients that do nothing could take all connections and keep answers in
+    memory.
 
-    unread: the connections whose client does not read fast enough, the first one first.
+    unread: the connections whose clients do not read fast enough, in the order in which they fell behind.
     """
 
     unread: ClassVar[dict[PatientProtocol, None]] = {}

@@ -1,4 +1,4 @@
-"""The settings of the service, and the errors that its parts raise."""
+"""The settings of the service, and its errors `Full` and `Unavailable`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ServiceSettings:
     time in which a request must be answered. body_mb: the largest body of a request, in MiB. unconfined: run untrusted
     programs without Landlock.
 
-    Raises UserError for a value out of range, except for `jobs`, which the engine checks.
+    Raises UserError for a wrong value, except for `jobs`, which the engine checks.
     """
 
     host: str = "127.0.0.1"

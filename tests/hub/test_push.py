@@ -197,7 +197,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path, hub: Any) -> None:
 
 
 def set_model(run_dir: Path, model: str) -> None:
-    """Change the files of the run as if it had begun with the model `model`."""
+    """Change summary.json and run.json as if the run had begun with the model `model`."""
     summary, notes = read_json(run_dir / "summary.json"), read_json(run_dir / "run.json")
     summary["recipe_resolved"]["model"]["path"] = model
     notes["inputs"]["model.path"] = fingerprint(model)

@@ -15,7 +15,7 @@ from codepref.scale.records import Event, Finished, GivenUp, Host, HostLost, Wor
 
 
 class FakeHosts:
-    """Hosts that double a number. Each `wait` lets one host finish its oldest batch, or lose everything.
+    """Hosts that double a number. Each `wait` finishes the oldest batch of one host, or loses this host.
 
     loses: returns whether a host that holds these items is lost now. A new host of the same name replaces it.
     """

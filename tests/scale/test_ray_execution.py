@@ -70,7 +70,10 @@ def verdicts(out: Path) -> tuple[list[Any], list[Any], dict[str, Any]]:
 
 
 class Disturbance:
-    """A progress callback. It calls each action once, as soon as the number of solutions beside it is finished."""
+    """A progress callback. It calls each action once, as soon as enough solutions are finished.
+
+    actions: pairs of a number of solutions and a function.
+    """
 
     def __init__(self, *actions: tuple[int, Callable[[], object]]) -> None:
         self.pending = list(actions)

@@ -1,1 +1,1 @@
-"""Decodes many answers at once with a Transformers model. Its seed alone decides the random numbers of an answer."""
+"""Decodes many answers at once with a Transformers model. The random numbers of an answer depend only on its seed."""

@@ -152,7 +152,7 @@ def ask_seed(ask: Ask, seed: int) -> int:
     """Return the seed of one answer, from 0 to 2^31 - 1.
 
     It depends on the task, the kind, the number of the answer and `seed`, and not on the model or on other asks. Two
-    models therefore draw their answers with the same seeds, which makes a comparison of them more precise.
+    models therefore draw their answers to a problem with the same seeds, which makes a comparison of them more precise.
     """
     return int(content_hash(seed, ask.task_id, ask.kind, ask.sample), 16) & 0x7FFFFFFF
 

@@ -30,7 +30,7 @@ BATCHES, MIN_CHUNK, MIN_CHUNKS = 2, 16, 8
 smaller. They then hold at least 16 asks, unless two batches or all asks are fewer."""
 
 MIN_ASKS = 256
-"""Fewer asks than this do not make several processes worth while, if the recipe does not ask for them."""
+"""For fewer asks than this, starting further processes is not worth while. It happens only if `scale` asks for it."""
 
 GPUS = Path("/proc/driver/nvidia/gpus")
 """A folder with one entry for each GPU, where NVIDIA's driver is loaded."""
@@ -79,8 +79,9 @@ class SamplingService:
 
 
 class ReplicatedEngine:
-    """An engine whose answers other processes compute. Each answer has its own seed, whichever process computes it.
+    """An engine whose answers other processes compute.
 
+    An engine that uses `ask_seed` draws an answer with the same seed in each of the processes.
     one: the model's engine in this process. scale: where the processes run, and how many there are. If `scale` leaves
     the number open on this machine, this process answers alone. On Linux, a small model of Transformers on a CPU
     instead gets a copy of this process for each core, if there are at least MIN_ASKS asks. model, dtype, device: see
@@ -123,7 +124,7 @@ class ReplicatedEngine:
 
         If no other process is needed, each answer is yielded when it is finished.
         Raises what the model's engine raises, MachineError if no process can do the work, and InfrastructureError if
-        the process that computes a chunk is lost too often.
+        the process that computes a chunk is lost too often. With Ray, raises what `connected` raises.
         """
         chunk = min(BATCHES * self._batch_size, max(MIN_CHUNK, math.ceil(len(asks) / MIN_CHUNKS)))
 
