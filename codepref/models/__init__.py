@@ -38,8 +38,8 @@ Such a file is meant for a model that understands only certain prompts.
 def resolve_model(model: str) -> str:
     """Return the folder of the model with this name, or the name of a hub model.
 
-    `starter` gives the folder of the embedded model. A GGUF file gives the folder that `codepref.models.gguf` makes of
-    it. Any other name is returned unchanged.
+    `starter` gives the folder of the model that ships with codepref. A GGUF file gives the folder that
+    `codepref.models.gguf` makes of it. Any other name is returned unchanged.
     Raises UserError for an empty name, a file of another kind, and a folder without configuration or weights. A name
     that begins with ".", "/" or "~", or holds more than one "/", is a path. Raises UserError if such a path does not
     exist. Raises the errors of `codepref.models.gguf.folder_of`.

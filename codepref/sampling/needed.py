@@ -77,7 +77,7 @@ def _is_example(node: ast.stmt, entry_point: str) -> bool:
 
 
 def _written_names(node: ast.stmt) -> set[str]:
-    """Return the names that a statement binds, and names `x` such as that in `x[0] = 1` or `x.append(1)`.
+    """Return the names that a statement binds, and the name `x` of a statement such as `x[0] = 1` or `x.append(1)`.
 
     In an assignment, `x` is taken from targets such as `x[0]` and `x.y`. In another statement, such as `x.append(1)`,
     it is taken from every `x.y` and `x[y]`.

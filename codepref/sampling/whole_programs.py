@@ -28,7 +28,7 @@ _MAX_RUNS = 100
 """Of a text without fences, only this many of the last pieces of code are read."""
 
 _MAX_DEPTH = 5
-"""How many assignments in a row, and how many names of each, are followed to see whether a value is a constant."""
+"""The largest depth to which `_is_definition` follows assignments, and the largest number that it follows from each."""
 
 _READERS = {"input", "stdin", "fileinput", "raw_input"}
 _READ_ATTRIBUTES = {"stdin", "__stdin__", "fdopen", "loadtxt", "genfromtxt"}
@@ -218,7 +218,7 @@ def _reads(node: ast.AST, replaced: set[str]) -> bool:
 
 
 def _replaced(nodes: Sequence[ast.AST]) -> set[str]:
-    """Return those of "stdin" and "input" in whose place the program puts a text of its own, as trials do."""
+    """Return which of "stdin" and "input" the program replaces by a text of its own, as trials do."""
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Assign):

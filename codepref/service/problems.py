@@ -41,8 +41,8 @@ together. One problem is kept even if it has more characters."""
 class Prepared:
     """A problem that solutions can run against.
 
-    tests: the tests in the answer (see `Screening.kept`). all_tests: the tests of the request. gold_seconds: see
-    `TaskState`.
+    tests: the tests that the answer lists (see `Screening.kept`). all_tests: the tests of the request. gold_seconds:
+    as in `codepref.execution.state.TaskState`.
     """
 
     problem: Problem
