@@ -42,9 +42,8 @@ def push(
     unless `public` is set. The hub's library finds the token (HF_TOKEN, or a login) and the hub's address
     (HF_ENDPOINT).
 
-    anyway: also upload a model that the gate did not promote, or that was not measured. If the gate did not promote the
-    model, the card says so. message: the commit message; "" stands for one that names codepref's version and the
-    recipe.
+    anyway: also upload a model that was not measured, or that was measured and not promoted by the gate. In the second
+    case, the card says so. message: the commit message; "" stands for one that names codepref's version and the recipe.
 
     Raises UserError (no finished run, nothing to push, no checkpoint or no pairs, a name that is not OWNER/NAME, an
     adapter whose base model has no name OWNER/NAME on the hub, no token, no right to write, a request that the hub

@@ -1,7 +1,7 @@
 """The fields of a problem as codepref's own client sends them, so that the server runs exactly the same tests.
 
-The server takes these fields as they are. It normalises a row in codepref's own format instead, and may give other ids
-to its tests.
+The server takes these fields as they are. By contrast, it normalises a row in codepref's own format, and may give other
+ids to its tests.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _log = logging.getLogger("codepref.service")
 class Pool:
     """A queue of bounded length before the engine. Its public methods are called in the event loop.
 
-    capacity: the largest number of solutions that wait or run at one time.
+    capacity: the largest number of solutions and programs that wait or run at one time.
 
     Attributes:
         outstanding: the number of solutions and programs that wait or run.

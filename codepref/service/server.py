@@ -120,7 +120,7 @@ class PatientProtocol(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """A server that ends all work at the first signal, and itself at once at the second one."""
+    """A server that ends all work, and then itself, at the first signal. It ends at once at the second signal."""
 
     def __init__(self, config: uvicorn.Config, service: Service, notify: Callable[[str], None]) -> None:
         super().__init__(config)
