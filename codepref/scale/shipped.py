@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 WATCH_SECONDS = 1.0
-"""How many seconds pass between two checks of an actor whether its node's raylet lives."""
+"""The number of seconds between two checks of whether the raylet of an actor's node lives."""
 
 
 def _end_with_parent() -> None:

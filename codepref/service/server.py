@@ -21,7 +21,7 @@ from codepref.service.app import Service, started
 from codepref.service.settings import ServiceSettings
 
 SPARE_DESCRIPTORS = 200
-"""The descriptors that are left for files and the log when all connections are open. Each worker gets 10 more."""
+"""The number of descriptors that are left for files and the log when all connections are open. Each worker adds 10."""
 
 MAX_CONNECTIONS = 20_000
 """The largest number of open connections, where the limit of open files allows it."""

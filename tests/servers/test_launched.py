@@ -271,7 +271,7 @@ def test_the_first_command_that_works_in_the_environment_is_used(
 
 
 def test_llama_cpp_gets_a_converted_model(tmp_path: Path, model: str) -> None:
-    """A script takes the place of llama.cpp's converter. It writes its options to the output file."""
+    """A script takes the place of llama.cpp's converter. It writes the weights and its options to the output file."""
     programs = tmp_path / "bin"
     programs.mkdir()
     converter = programs / "convert-hf-to-gguf"
