@@ -90,7 +90,7 @@ def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
         raise GateError(f"the model was not promoted: {reason}. --anyway pushes it with a card that says this")
     if base := local_base(folder):
         what = (
-            "does not name its base model" if base == "unknown" else f"has a base model that is not on the hub ({base})"
+            "does not name its base model" if base == "unknown" else f"has a base model that seems to be local ({base})"
         )
         raise UserError(
             f"{checkpoint}: the adapter {what}, so others may be unable to load it. Train again with "

@@ -243,7 +243,7 @@ def test_an_adapter_on_a_local_base_is_refused(run_dir: Path, hub: Any) -> None:
     write_json(run_dir / "checkpoint" / "adapter_config.json", {"base_model_name_or_path": "/home/me/base"})
     status, _, err = push(run_dir, "--model", "me/aligned", address=hub.address)
     assert (status, err.count("\n")) == (2, 1)
-    assert "the adapter has a base model that is not on the hub (/home/me/base)" in err
+    assert "the adapter has a base model that seems to be local (/home/me/base)" in err
     assert "training.merge_adapter = true" in err
     assert hub.repositories == {}
 
