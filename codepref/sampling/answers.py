@@ -103,7 +103,7 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
     messages. A test without a normal form is compared as text. A line adds at most 1 to the count of a test.
 
     Raises UserError with file and line number for an unknown task, for a line without either key, and for a value that
-    is not text.
+    is not text. Raises the errors of `read_jsonl`.
     """
     path = Path(path)
     tasks = Tasks(problems)

@@ -174,7 +174,7 @@ def fatal_text(
         return f"{place} answers {error.status}. The key in {endpoint.api_key_env} {state} ({error.words})"
     if concern == "credit":
         return f"the account has no credit or is not active ({error.words})"
-    known = f". It has {', '.join(models[:5])}{', ...' if len(models) > 5 else ''}"
+    known = f". It has {', '.join(models[:5])}{' and others' if len(models) > 5 else ''}"
     known = known if models and endpoint.model not in models else ""
     if concern == "model":
         return f"{place} has no model {endpoint.model!r} ({error.words}){known}"
