@@ -51,7 +51,7 @@ def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
     """Return the text of the model card after the metadata.
 
     If the gate did not promote the model, the reasons stand at the beginning, under the title.
-    base: the base model's hub name, or the name of its folder.
+    base: the name of the base model, as `codepref.hub.base_model.shown_name` returns it.
     """
     gate, training = summary.get("gate") or {}, summary.get("training") or {}
     lines = [f"# {name}", ""]
@@ -111,7 +111,7 @@ def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
 def _source(summary: Mapping[str, Any], base: str) -> str:
     """Return words that name the source of the answers.
 
-    The source is a pool, the base model, or, after several rounds, the model of the round before the last.
+    They name a pool, the base model, or, after several rounds, the model of the round before the last.
     """
     if (summary.get("recipe_resolved") or {}).get("pool"):
         return "a pool of models"
@@ -152,15 +152,15 @@ def _training(summary: Mapping[str, Any], training: Row) -> list[str]:
     lines += [f"- held-out problems: `{_problems(summary).get('heldout', '')}`"]
     lines += [f"- training problems or texts that hold a held-out problem: {'kept' if kept else 'left out'}"]
     if dropped := (summary.get("dropped") or {}).get("problems"):
-        lines[-1] += f" ({sum(dropped.values()):,})"
+        lines[-1] += f"; problems left out for this or other reasons: {sum(dropped.values()):,}"
     lines += [f"- warning: {warning}" for warning in training.get("warnings") or []]
     return lines
 
 
 def _recipe(summary: Mapping[str, Any], base: str) -> list[str]:
-    """Return the lines of the resolved recipe as TOML, with `base` as the model's path.
+    """Return the seed and the tables of the resolved recipe as lines of TOML, with `base` as the model's path.
 
-    Other paths that begin with "/", "~", "./" or "../" are cut to their last part.
+    Other values that are text and begin with "/", "~", "./" or "../" are cut to their last part.
     """
     resolved = dict(summary.get("recipe_resolved") or {})
     if "model" in resolved:

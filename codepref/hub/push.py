@@ -42,9 +42,8 @@ def push(
     unless `public` is set. The hub's library finds the token (HF_TOKEN, or a login) and the hub's address
     (HF_ENDPOINT).
 
-    anyway: also upload a model that the gate did not promote, or that was not measured. If the gate did not promote the
-    model, the card says so. message: the commit message; "" stands for one that names codepref's version and the
-    recipe.
+    anyway: also upload a model that was not measured, or that was measured and not promoted by the gate. In the second
+    case, the card says so. message: the commit message; "" stands for one that names codepref's version and the recipe.
 
     Raises UserError (no finished run, nothing to push, no checkpoint or no pairs, a name that is not OWNER/NAME, an
     adapter whose base model has no name OWNER/NAME on the hub, no token, no right to write, a request that the hub
@@ -91,7 +90,7 @@ def _check_model(folder: Path, summary: dict[str, Any], anyway: bool) -> None:
         raise GateError(f"the model was not promoted: {reason}. --anyway pushes it with a card that says this")
     if base := local_base(folder):
         what = (
-            "does not name its base model" if base == "unknown" else f"has a base model without an OWNER/NAME ({base})"
+            "does not name its base model" if base == "unknown" else f"has a base model that seems to be local ({base})"
         )
         raise UserError(
             f"{checkpoint}: the adapter {what}, so others may be unable to load it. Train again with "

@@ -38,8 +38,8 @@ Such a file is meant for a model that understands only certain prompts.
 def resolve_model(model: str) -> str:
     """Return the folder of the model with this name, or the name of a hub model.
 
-    `starter` gives the folder of the embedded model. A GGUF file gives the folder that `codepref.models.gguf` makes of
-    it. Any other name is returned unchanged.
+    `starter` gives the folder of the model that ships with codepref. A GGUF file gives the folder that
+    `codepref.models.gguf` makes of it. Any other name is returned unchanged.
     Raises UserError for an empty name, a file of another kind, and a folder without configuration or weights. A name
     that begins with ".", "/" or "~", or holds more than one "/", is a path. Raises UserError if such a path does not
     exist. Raises the errors of `codepref.models.gguf.folder_of`.
@@ -125,7 +125,7 @@ def model_templates(model: str) -> dict[str, str]:
 
     Return {} for a folder without the file codepref.json and for the name of a hub model. The starter's folder has this
     file. Training copies the templates into the folder of the trained model.
-    Raises UserError for a malformed file, and as `resolve_model` does.
+    Raises UserError for a malformed file, and the errors of `resolve_model`.
     """
     path = Path(resolve_model(model)) / TEMPLATES
     if not path.is_file():
@@ -142,7 +142,8 @@ def load_tokenizer(model: str) -> Any:
 
     A chat template that asks for today's date gets `codepref.chat.DATE`.
     Raises UserError if the files cannot be loaded, or hold no usable chat template or no end-of-sequence token. Prompts
-    need the template, and the token ends answers. Raises MachineError if a package is missing.
+    need the template, and the token ends answers. Raises MachineError if a package is missing, and the errors of
+    `resolve_model`.
     """
     from transformers import AutoTokenizer
 
@@ -184,8 +185,9 @@ def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
 
     They are the tokenizer's end-of-sequence token, the end tokens of the model's generation configuration, and the
     token that the chat template puts after an answer. Gemma and Phi-3, for example, end a turn with another token than
-    the end-of-sequence token. model: the model, or its name. For a name, only configuration files are read. Raises
-    UserError if they cannot be read.
+    the end-of-sequence token. Without a generation configuration, the end tokens of the model's configuration count.
+    model: the model, or its name. For a name, only configuration files are read, but a GGUF file is converted first.
+    Raises UserError if the model's configuration is needed and cannot be read, and the errors of `resolve_model`.
     """
     own = _generation_ends(model) if isinstance(model, str) else getattr(model.generation_config, "eos_token_id", None)
     ends = {tokenizer.eos_token_id, turn_end(tokenizer), *(own if isinstance(own, list | tuple) else [own])}
@@ -196,7 +198,7 @@ def embedding_rows(model: Any) -> int | None:
     """Return the number of rows of the model's embedding, or None if its configuration does not say.
 
     model: the model, or its name. The name of an adapter gives None, since an adapter can hold its own embedding.
-    Raises UserError if the configuration cannot be read.
+    Raises UserError if the configuration of a named model cannot be read, and the errors of `resolve_model`.
     """
     if not isinstance(model, str):
         config = model.config
@@ -211,7 +213,8 @@ def embedding_rows(model: Any) -> int | None:
 def checkpoint_dtype(model: str) -> str:
     """Return the type of a checkpoint's weights by its configuration, such as "bfloat16", or "float32" if unknown.
 
-    The type of an adapter is that of its base model. Raises UserError if the configuration cannot be read.
+    The type of an adapter is that of its base model. Raises UserError if the configuration cannot be read, and the
+    errors of `resolve_model`.
     """
     folder = Path(resolve_model(model))
     if (folder / "adapter_config.json").exists():
@@ -228,8 +231,9 @@ def _configuration(model: str) -> Any:
 
 
 def _generation_ends(model: str) -> Any:
-    """Return `eos_token_id` of the generation configuration, or of the model's configuration if there is no such file.
+    """Return `eos_token_id` of the generation configuration, or of the model's configuration.
 
+    The model's configuration is read if the file of the generation configuration is missing or is no JSON.
     For the folder of an adapter, the configuration of its base model is read.
     """
     from transformers import GenerationConfig
@@ -257,7 +261,7 @@ def load_model(
     lets transformers choose.
     Raises UserError if the files cannot be loaded or `device` does not work. Raises MachineError if the model does not
     fit into GPU memory, if a package is missing, or if the weights shall be quantized and `device` is no GPU for CUDA
-    or ROCm.
+    or ROCm. Raises the errors of `resolve_model`.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -342,7 +346,7 @@ def _loading(model: str, part: str, memory: str = "memory", attention: str = "au
 def _first_line(error: BaseException) -> str:
     """Return the first line of the error's text.
 
-    If the line has no space, as the key of a KeyError often has none, the type of the error stands before it.
+    The type of the error stands before a line without a space, such as the key of a KeyError.
     """
     text = str(error).strip()
     first = text.splitlines()[0] if text else ""

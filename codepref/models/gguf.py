@@ -55,7 +55,7 @@ def folder_of(path: Path) -> Path:
 
     Two processes do not make a folder at the same time, and a folder with its final name is complete. Raises UserError
     if the file is missing, is damaged, is one part of several, or has an architecture that transformers does not read.
-    Raises MachineError if the package gguf is missing, if the cache is switched off, or if the folder cannot be made.
+    Raises MachineError if the package gguf is missing, if no cache is in use, or if the folder cannot be made.
     """
     key = content_key(path)
     if (part := PART.search(path.name)) and part.group(2) != "00001":

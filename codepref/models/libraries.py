@@ -12,7 +12,7 @@ from collections.abc import Iterator
 def quiet() -> Iterator[None]:
     """Switch off progress bars and most warnings of the Hugging Face libraries, since codepref shows its own progress.
 
-    On exit, the log levels are as before, and so is whether the progress bars of each library are on.
+    On exit, the log levels and the progress bars of each library are as before.
     """
     import datasets
     import transformers

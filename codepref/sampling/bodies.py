@@ -35,7 +35,11 @@ def completed_prompt(text: str, problem: Problem) -> str:
 
 
 def _bodies(text: str, problem: Problem) -> Iterator[str]:
-    """Yield the text with its first line indented, with all lines indented, and without prose before the first body."""
+    """Yield forms of the text: with its first line indented, with all lines indented, and from an indented line on.
+
+    The last form begins at the line that `_first_indented` finds. It is yielded only if other text than the header of a
+    block stands before this line.
+    """
     lines = problem.prompt.rstrip().split("\n")
     inside = next((line for line in reversed(lines) if line[:1].isspace() and line.strip()), "    ")
     indentation = inside[: len(inside) - len(inside.lstrip())]
@@ -47,13 +51,16 @@ def _bodies(text: str, problem: Problem) -> Iterator[str]:
 
 
 def _first_indented(text: str) -> int:
-    """Return the place of the first indented line if an empty line stands before it, or else the length of the text."""
+    """Return the place of the first indented line if two newlines stand before it, or else the length of the text."""
     found = re.search(r"^[ \t]+\S", text, re.MULTILINE)
     return found.start() if found and text[: found.start()].endswith("\n\n") else len(text)
 
 
 def _body(program: str, problem: Problem) -> _Function | None:
-    """Return the entry point in a completed prompt if it got a body there, or None."""
+    """Return the last function of `program` with the name of the entry point, or None if its body does nothing.
+
+    Return None also if there is no such function.
+    """
     functions = [
         item.node
         for item in read_statements(program).statements

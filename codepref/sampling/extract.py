@@ -2,8 +2,8 @@
 
 From an answer of a chat model, a program that defines a function consists of imports, functions, classes, and the
 module-level statements that these need or that set the recursion limit. Example calls, prints, asserts, test functions
-and `if __name__ == "__main__"` are dropped. Models write them after the code, and DSTC (arXiv 2411.13611) trains models
-to write a test there. A completion of a prompt that is code is usually kept whole, behind its prompt
+and `if __name__ == "__main__"` are usually dropped. Models write them after the code, and DSTC (arXiv 2411.13611)
+trains models to write a test there. A completion of a prompt that is code is usually kept whole, behind its prompt
 (`program_from_completion`). For a problem of style "program", `codepref.sampling.whole_programs` chooses the program.
 """
 
@@ -39,7 +39,10 @@ __all__ = [
 
 _MAX_BLOCKS = 100
 _MAX_BODIES = 20
-"""Only so many of the last blocks of an answer are read. A hostile answer can hold a hundred thousand blocks."""
+"""The numbers of the last blocks of one kind that are read as programs, and as bodies of functions.
+
+A hostile answer can hold a hundred thousand blocks.
+"""
 
 
 _MARKS = re.compile(r"```|~~~|\ufeff|◁|<[|｜/a-zA-Z]|\[[/|]|\[e~\[|\[[A-Z][A-Z_]*\]|\[unused")
@@ -80,8 +83,10 @@ def extract_program(raw: str, problem: Problem) -> str:
     counts only if there is no other. Definitions that the chosen block uses and lacks are put before it. They are taken
     from the other blocks, or else from `problem.preamble`. A function that Python cannot read is ignored. If no block
     defines the entry point of a problem of style "complete", the last block that is a body of the function is put
-    behind the prompt. For a problem of style "program", `codepref.sampling.whole_programs` chooses the program.
-    Extraction from the result usually gives the same program again.
+    behind the prompt. If no program is found, the same is tried with the problem's other entry point
+    (OTHER_ENTRY_POINT in `problem.meta`), if it has one. For a problem of style "program",
+    `codepref.sampling.whole_programs` chooses the program. Extraction from the result usually gives the same program
+    again.
     """
     answer = answer_text(raw)
     parts = [Part(answer, "", 0, 0, closed=True)] if is_code(answer) else code_blocks(answer)
@@ -102,13 +107,13 @@ def extract_program(raw: str, problem: Problem) -> str:
 
 
 def is_wrapped(text: str) -> bool:
-    """Return whether a text holds more than code: fences, thinking, special tokens or a byte order mark."""
+    """Return whether a text holds fences, thinking, special tokens or a byte order mark."""
     answer = answer_text(text)
     return answer != plain_lines(text) or bool(code_blocks(answer))
 
 
 def with_preamble(program: str, problem: Problem) -> str:
-    """Return `program`, preceded by the definitions of `problem.preamble` that it uses but does not contain.
+    """Return `program`, preceded by the imports and definitions of `problem.preamble` that it uses and lacks.
 
     Imports from `__future__` stay first. A program that Python cannot read is returned unchanged, and so is a program
     that lacks nothing.

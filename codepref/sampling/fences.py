@@ -1,7 +1,7 @@
 """Splits a Markdown text into what stands in fences and what stands outside. Pure.
 
-A line that begins with a fence ends a block, but not if it is inside a triple-quoted string of Python. Reading the
-strings of the block, and parsing the resulting block, shows which lines are inside a string.
+A line that begins with a fence usually ends a block, but not if it is inside a triple-quoted string of Python. Reading
+the strings of the block, and parsing the resulting block, shows which lines are inside a string.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from codepref.problems.source import parse
 from codepref.sampling.python_text import is_code, open_string
 
 PYTHON = {"", "python", "py", "ipython", "pycon", "sage", "tool_code"}
-"""The language tags, without version numbers, of blocks that can hold Python. A block without a tag can."""
+"""The language tags, without version numbers, of blocks that can hold Python. "" stands for a block without a tag."""
 
 _MARKDOWN = {"markdown", "md"}
 _MAX_NESTED = 3
@@ -79,12 +79,12 @@ class _End:
 
 
 def plain_lines(text: str) -> str:
-    """Return the text with lines that end in a newline alone."""
+    r"""Return the text with "\n" in place of "\r\n" and of "\r"."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def split_answer(text: str, depth: int = 0) -> list[Part]:
-    """Return the parts of a text in their order: the fenced blocks, and the text between them if it is not blank.
+    """Return the parts of a text in their order: the fenced blocks, and the text around them where it is not blank.
 
     The last block need not be closed. If the text begins with Python code that ends at a fence, this code is a block
     without a tag, because the prompt can end with an opening fence. A block that is tagged as Markdown is split too.
@@ -123,7 +123,7 @@ class _Splitter:
         return self.found
 
     def _leading_code(self) -> int:
-        """Add the code with which the text begins, if it does. Return the number of the first line after it."""
+        """Add the code with which the text begins. Return the number of the first line after it, or 0 without code."""
         first = next((place for place, line in enumerate(self.lines) if line.strip()), len(self.lines))
         if first == len(self.lines) or _opening(self.lines[first]) is not None:
             return 0
@@ -199,7 +199,7 @@ def _opening(line: str) -> _Fence | None:
 
 
 def _closing(line: str, place: int, fence: _Fence) -> _End | None:
-    """Return the end of a block if the line, in a block, ends it. A tag on the line opens the next block."""
+    """Return the end of a block if this line of the block ends it, or else None. A tag on it opens the next block."""
     if fence.mark not in line:
         return None
     stripped = line.strip()

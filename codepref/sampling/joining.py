@@ -76,9 +76,10 @@ def join(statements: Sequence[Statement]) -> str:
 
 
 def put_before(added: Sequence[Statement], program: str, statements: Sequence[Statement]) -> str:
-    """Return `program`, whose statements are `statements`, after the statements `added`.
+    """Return a program of the statements `added` and, after them, of `program`.
 
-    Imports from `__future__` stay first. The program's text is unchanged if it has none.
+    statements: the statements of `program`. If `program` imports from `__future__`, these imports come first.
+    Otherwise, and if nothing is added, its text is unchanged.
     """
     if not added:
         return program

@@ -9,7 +9,10 @@ from codepref.problems.source import Reading, Statement, bound_names, global_nam
 from codepref.sampling.joining import Definition, names
 
 _INTERACTIVE = {"print", "input", "exit", "quit"}
-"""A module-level statement that calls one of these is an example. It is dropped unless it binds the entry point."""
+"""A module-level statement that calls one of these is an example, unless it is a function or class.
+
+An example is dropped unless it binds the entry point.
+"""
 
 
 def needed_statements(reading: Reading, entry_point: str) -> list[Statement]:
@@ -61,8 +64,8 @@ def _is_test(node: Definition, entry_point: str) -> bool:
 def _is_example(node: ast.stmt, entry_point: str) -> bool:
     """Return whether a statement is an example: it calls the entry point, prints, asserts, or tests `__name__`.
 
-    An example is dropped even if the program uses names that it binds, but not if it binds the entry point. Calls of
-    the functions in _INTERACTIVE count as printing.
+    A function or class is no example. An example is dropped even if the program uses names that it binds, but not if it
+    binds the entry point. Calls of the functions in _INTERACTIVE count as printing.
     """
     if isinstance(node, ast.If) and "__name__" in global_names(node.test):
         return True
@@ -74,7 +77,7 @@ def _is_example(node: ast.stmt, entry_point: str) -> bool:
 
 
 def _written_names(node: ast.stmt) -> set[str]:
-    """Return the names that a statement binds, and names `x` such as that in `x[0] = 1` or `x.append(1)`.
+    """Return the names that a statement binds, and the name `x` of a statement such as `x[0] = 1` or `x.append(1)`.
 
     In an assignment, `x` is taken from targets such as `x[0]` and `x.y`. In another statement, such as `x.append(1)`,
     it is taken from every `x.y` and `x[y]`.

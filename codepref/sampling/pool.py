@@ -151,7 +151,8 @@ def ask_pool(
 
     No server is asked for an answer that the journal holds already.
     total: the number of instructions. dtype, device: for local models. log: called with messages for the user.
-    progress: called with the number of finished requests, the number of all requests, and the ledger.
+    progress: called with the number of finished requests, the number of all requests, and the ledger. For the answers
+    of local models, it gets an empty ledger.
     Returns the ledger, the number of missing answers by model and reason, and, by the same names, how many of them a
     server refuses for good. The same call asks for the missing answers again. Raises the errors of `Exchange`, and
     UserError or MachineError if a local model fails. After an error the journal keeps the answers that arrived before

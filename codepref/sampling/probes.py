@@ -49,7 +49,8 @@ def with_probes(
 def probes(problem: Problem, tests: Sequence[Test], *, each: int, seed: int = 0) -> list[Test]:
     """Return at most `each` probes for each test in which `literal_call` finds a call with arguments.
 
-    No two probes have the same text. A probe is a test of kind "asserts" with `count` 0.
+    Only tests of kinds that call the entry point are used. No two probes have the same text. A probe is a test of kind
+    "asserts" with `count` 0.
     """
     new: list[Test] = []
     callers = [test for test in tests if kind_of(test).calls_entry_point]

@@ -64,17 +64,19 @@ def sample(
     """Ask `model` for `n` answers of one kind to each problem.
 
     kind: "solutions" or "tests". model: a folder, a hub name, `starter`, `ENGINE:MODEL` such as `scripted:FILE`, or an
-    Engine. template: the user message, or None for codepref's own. batch_size: the largest number of answers that an
-    engine in this process computes at once. out: a file of JSON lines for the rows; see `sample_to_file`. progress:
-    called with the number of finished answers and the number of all answers. A ProgressLine also shows the tokens a
-    second, if the engine counts them. scale: the processes that answer, if `model` is a name. None means this process.
+    Engine. template: the user message, or None for codepref's own. batch_size: the largest number of answers that one
+    process computes at once; it has no effect on servers. out: a file of JSON lines for the rows; see `sample_to_file`.
+    progress: called with the number of finished answers and the number of all answers. A ProgressLine also shows the
+    tokens a second, if the engine counts them. scale: the processes that answer, if `model` is a name. None means this
+    process.
     log: called with messages about processes and nodes.
     Returns rows {"task_id", "sample", "completion", "finished"}, ordered by problem and sample. Rows of solutions also
     have "solution", the program in the completion ("" if there is none). Rows of models that think also have
     "reasoning", if the engine knows the thoughts apart from the answer. Answers that a server refuses to give are left
     out; see `codepref.sampling.engines.server`.
     Raises UserError for an unknown kind, n or batch_size below 1, a malformed template, an unknown model, problems
-    that share a task_id, and an `out` that is a folder. Raises the errors of the engine.
+    that share a task_id, and an `out` that is a folder. Raises the errors of the engine, and with `out` those of
+    `sample_to_file`.
     """
     _check_arguments(problems, kind, n, batch_size)
     engine = open_replicas(model, scale, dtype, device, log)
@@ -109,8 +111,8 @@ def sample_to_file(
     them again. `batch_size` may differ. If an earlier call with the same arguments is finished, `out` stays as it is.
     An engine that asks servers keeps the servers' answers in `OUT.calls/`. If the engine states facts about its
     answers, such as their costs, a file with the ending .summary.json holds them.
-    Raises what `sample` raises, UserError if another process writes to `OUT.parts/`, and MachineError if a file cannot
-    be written.
+    Raises what `sample` raises, UserError if another process with the same arguments writes to `OUT.parts/`, and
+    MachineError if a file cannot be written.
     """
     _check_arguments(problems, kind, n, batch_size)
     engine = open_replicas(model, scale, dtype, device, log)
@@ -143,7 +145,7 @@ class _Call:
     batch_size: int
 
     def key(self) -> str:
-        """Return a hash of what the rows depend on. A finished call has this key.
+        """Return a hash of what the rows depend on. It is noted beside the file of a finished call.
 
         Besides the engine's fingerprint, the settings and the prompts, these are the parts of a problem that decide
         which program is extracted from an answer.
@@ -211,7 +213,7 @@ def open_replicas(
     device: str,
     log: Callable[[str], None] = lambda text: None,
 ) -> Engine:
-    """Return the engine for a model. An engine is returned as it is.
+    """Return the engine for a model's name. An Engine is returned as it is, and a BatchEngine with an adapter.
 
     scale: None for one process. Otherwise the engine uses the processes that `scale` asks for, and if it leaves the
     number open, those that suit the model.

@@ -31,8 +31,8 @@ def sample_rows(path: Path, problems: Sequence[Problem]) -> Iterator[tuple[str, 
       ordered by the name of their folder, and within a folder by number.
     - A file of results `*_eval_results.json` of `evalplus.evaluate`. Its verdicts are not used.
     Raises UserError for a folder without programs, for a folder of verdicts, for tasks that would share a folder, for
-    results that are not objects, for a list that mixes objects with other values, and for files that cannot be read.
-    Other mistakes in rows are left to the caller.
+    results that are not objects, for a list that mixes objects with other values, for files that cannot be read, and as
+    `codepref.sampling.solution_rows.rows_by_place` does. Other mistakes in rows are left to the caller.
     """
     if path.is_dir():
         yield from _folder_rows(path, problems)

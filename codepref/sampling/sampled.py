@@ -26,7 +26,7 @@ def sampled_solutions(
     """Sample `n` solutions of each problem, and return them.
 
     With `out`, they are read from this file as they are used, and are not kept in memory. The arguments and the errors
-    are those of `codepref.sampling.sample.sample`.
+    are those of `codepref.sampling.sample.sample`, or with `out` those of `sample_to_file`.
     """
     if out is None:
         rows = sample(

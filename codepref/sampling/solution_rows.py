@@ -1,7 +1,7 @@
 """Converts rows of solutions from other programs to rows with `task_id`, and `solution` or `completion`. Pure.
 
 `solution` is a whole program, and `completion` is a model's own text. Rows that hold several samples become several
-rows, and a sample that is null becomes an empty completion.
+rows, and a sample that is null becomes a completion that is null, which counts as an empty one.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ IDS = ("task_id", "problem_id", "question_id", "id", "name")
 
 
 def solution_rows(rows: Iterable[tuple[str, Row]], problems: Sequence[Problem]) -> Iterator[tuple[str, Row]]:
-    """Yield (place, row) for each sample in rows. A row without a known key gets no other change than its id.
+    """Yield (place, row) for each sample in rows.
 
+    If a row has no known key, or has a single value as `solution` or `completion`, only its id can change.
     A row without an id gets the id of the problem with the same prompt, if only one problem has this prompt. The id and
     the prompt of a row of lm-evaluation-harness's log (`doc`, `resps`) are those in its document.
     """
@@ -55,7 +56,11 @@ def solution_rows(rows: Iterable[tuple[str, Row]], problems: Sequence[Problem]) 
 
 
 def _plain(row: Row) -> Row:
-    """Return a row of lm-evaluation-harness's log as a row with `completions` and the columns of its document."""
+    """Return a row of lm-evaluation-harness's log with its samples and the id and prompt of its document.
+
+    The samples are under `completions`, or under `solutions` if the row has only `filtered_resps`. Other rows are
+    returned unchanged.
+    """
     document = row.get("doc")
     if not isinstance(document, Mapping) or not ("resps" in row or "filtered_resps" in row):
         return row
@@ -91,14 +96,17 @@ def _samples(where: str, row: Row, prompts: Mapping[str, str | None]) -> Iterato
             f"{where} {name}[{place}]" if is_list(value) else where,
             {
                 **named,
-                # a null program becomes an empty completion
+                # a null program becomes a null completion, which counts as empty
                 ("completion" if sample is None else key): sample,
             },
         )
 
 
 def _with_id(row: Row, prompts: Mapping[str, str | None]) -> Row:
-    """Return the row with a task_id, if another key names the problem or only one problem has the row's prompt."""
+    """Return the row with a task_id from another key of IDS, or else that of the only problem with the row's prompt.
+
+    A row that has a task_id, or for which none is found, is returned unchanged.
+    """
     if row.get("task_id") is not None:
         return row
     task = next((row[name] for name in IDS if isinstance(row.get(name), str | int) and row[name] != ""), None)

@@ -21,11 +21,11 @@ class Spool:
     """A file of finished rows. Each line holds the place of a row, a space, and the row as JSON.
 
     A row that was added survives the death of this process. Only the positions of the rows are kept in memory. Use the
-    object as a context manager. Entering it reads the rows that an earlier process wrote, and cuts off the rest of a
-    line that a crash left.
+    object as a context manager. Entering it reads the rows that an earlier process wrote. The first line that is no
+    whole row, as a crash can leave, is cut off with all that follows.
     path: the file. total: the number of places, which count from 0.
-    Raises UserError when another process uses the file (only if the file system has locks), and MachineError when the
-    file cannot be written.
+    Entering raises UserError when another process uses the file (only if the file system has locks), MachineError when
+    the file cannot be opened, and the errors of `make_folder`.
     """
 
     def __init__(self, path: Path, total: int) -> None:
@@ -76,7 +76,11 @@ class Spool:
         return [place for place, length in enumerate(self._length) if not length]
 
     def add(self, place: int, row: Row) -> None:
-        """Write the row of a place. Raises MachineError if that fails; the file then holds no part of the row."""
+        """Write the row of a place.
+
+        Raises MachineError for an error number in UNWRITABLE, such as that of a full disk, and else OSError. After an
+        error the file holds no part of the row.
+        """
         head = b"%d " % place
         data = head + jsonl_line(row)
         written = 0

@@ -38,7 +38,7 @@ _TOKENS = {"s", "eos", "bos", "pad", "unk", "eot", "eom", "eod", "endoftext", "i
 _NUMBERED = re.compile(r"(?:extra_id|special|reserved|tokens_unused)_?\d+\Z")
 """Names of tokens without a meaning of their own, with which some models end an answer, such as `<extra_id_1>`."""
 _UNUSED = re.compile(r"unused\d+\Z")
-"""Names of such tokens of openPangu, as in `[unused10]`. openPangu thinks between `[unused16]` and `[unused17]`."""
+"""Names of special tokens of openPangu, as in `[unused10]`. openPangu thinks between `[unused16]` and `[unused17]`."""
 _BRACKETED_END = re.compile(r"\[(?P<name>[A-Z][A-Z_]*|unused\d+)\]\Z")
 _ODD_ENDS = ("[e~[", "<turn|>")
 """End tokens whose brackets do not match."""
@@ -60,12 +60,13 @@ class _Tag:
 def answer_text(raw: str) -> str:
     r"""Return the answer in raw model text: without thinking, special tokens and byte order marks.
 
+    Byte order marks are removed only at the beginnings of lines.
     Thinking stands between an opening and a closing tag, or before a closing tag alone, because the prompt can hold the
     opening tag. All text after an opening tag that is not closed is thinking, up to a tag such as `<answer>`. The
     answer ends at the first special token after some text. Tags around lines of code, such as `<pre>` and `[PYTHON]`,
     become fences. Lines end with "\n".
 
-    >>> answer_text("<think>Add them.</think>def add(a, b):\\n    return a + b<|im_end|>")
+    >>> answer_text("<think>Add them.</think>def add(a, b):\n    return a + b<|im_end|>")
     'def add(a, b):\n    return a + b'
     """
     text = _without_odd_end(plain_lines(raw))

@@ -65,8 +65,8 @@ def _condition(name: str, values: list[ast.expr], options: dict[str | None, ast.
 def _almost_equal(values: list[ast.expr], options: dict[str | None, ast.expr]) -> ast.expr:
     """Return a condition that decides about finite numbers as `assertAlmostEqual` does.
 
-    The condition is that the difference rounds to zero at `places` digits (default 7), or with `delta`, that it is at
-    most `delta`.
+    The condition is that the difference rounds to zero at `places` digits (default 7). With the keyword `delta`, it is
+    that the difference is at most `delta`.
     """
     difference = _call("abs", ast.BinOp(values[0], ast.Sub(), values[1]))
     if "delta" in options:

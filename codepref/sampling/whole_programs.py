@@ -25,10 +25,10 @@ from codepref.sampling.joining import Definition, join, missing_names, names, pu
 from codepref.sampling.python_text import is_trivial
 
 _MAX_RUNS = 100
-"""Only the last pieces of code in a text without fences are read."""
+"""Of a text without fences, only this many of the last pieces of code are read."""
 
 _MAX_DEPTH = 5
-"""How many assignments in a row, and how many names of each, are followed to see whether a value is a constant."""
+"""The largest depth to which `_is_definition` follows assignments, and the largest number that it follows from each."""
 
 _READERS = {"input", "stdin", "fileinput", "raw_input"}
 _READ_ATTRIBUTES = {"stdin", "__stdin__", "fdopen", "loadtxt", "genfromtxt"}
@@ -103,12 +103,12 @@ class _Block:
 def whole_program(texts: Sequence[str]) -> str:
     """Return the last complete program in some blocks of an answer, or "" if no block is Python that does something.
 
-    A block gets what it uses and lacks from the other blocks: functions, imports and constants, or a whole block if it
-    reads the input. A block that needs other statements of a complete program repeats a part of that program, and is
-    ignored. Without a complete program, the result is the longest of the programs that read their input and write, or
-    else of those that read it. Otherwise it is the last program that writes, lacks no name and has more than one
-    statement, or else the last with one statement, or else the longest block. The text of a block is kept, except for
-    newlines at its ends, unless imports from `__future__` must come before what it gets.
+    A block gets what it uses and lacks from the other blocks: functions, classes, imports and constants. If it needs
+    other statements of a block, it gets this whole block. If that block is a complete program, the block that needs it
+    repeats a part of the program, and is ignored. Without a complete program, the result is the longest of the programs
+    that read their input and write, or else of those that read it. Otherwise it is the last program that writes, lacks
+    no name and has more than one statement, or else the last with one statement, or else the longest block. The text of
+    a block is kept, except for newlines at its ends, unless imports from `__future__` must come before what it gets.
     """
     blocks = _blocks(texts)
     joined = [program for place in range(len(blocks)) if (program := _joined(blocks, place)) is not None]
@@ -125,7 +125,10 @@ def whole_program(texts: Sequence[str]) -> str:
 
 
 def program_in_prose(text: str) -> str:
-    """Return the whole program between lines of prose, or "" if none writes or if the text breaks off in code."""
+    """Return the program that `whole_program` chooses between lines of prose.
+
+    Return "" if this program does not write, or if the text breaks off in code.
+    """
     reading = read_statements(text)
     last = reading.broken[-1] if reading.broken else None
     if last is not None and last.after == len(reading.statements) and may_go_on(last.text):
@@ -215,7 +218,7 @@ def _reads(node: ast.AST, replaced: set[str]) -> bool:
 
 
 def _replaced(nodes: Sequence[ast.AST]) -> set[str]:
-    """Return "stdin" and "input" if the program puts a text of its own in their place, as trials do."""
+    """Return which of "stdin" and "input" the program replaces by a text of its own, as trials do."""
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Assign):

@@ -40,7 +40,7 @@ class Place:
 
 
 class _Actor:
-    """An actor, and the calls that have no result yet. host: None until it is ready."""
+    """An actor, and the batch of each call that has no result yet. host: None until the actor is ready."""
 
     def __init__(self, number: int, place: Place, handle: Any, opening: Any) -> None:
         self.number, self.place, self.handle, self.opening = number, place, handle, opening
@@ -152,7 +152,8 @@ class RayHosts:
     def wait(self, seconds: float) -> Sequence[Event]:
         """Wait for results, lost actors and actors that become ready, at most for this time. Return what has happened.
 
-        Actors that become ready are not part of the result. Raises the error of an actor, unless it is a MachineError.
+        Actors that become ready are not part of the result. Raises the error of an actor, unless it makes this class
+        leave the node out. A MachineError does this, and so does a UserError while the actor opens its service.
         """
         if not self._events:
             self._collect(seconds)

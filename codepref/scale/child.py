@@ -27,7 +27,7 @@ def main() -> None:
 def run(descriptor: int, opened: Callable[[ServiceSpec], Service]) -> None:
     """Run a service: read a `ServiceSpec` and then batches (number, items) from a socket, and send results back.
 
-    opened: returns the service.
+    opened: returns the service of a `ServiceSpec`. When the other end of the socket closes, the process ends.
     """
     end_with_parent()
     channel = socket.socket(fileno=descriptor)
@@ -62,7 +62,7 @@ def run(descriptor: int, opened: Callable[[ServiceSpec], Service]) -> None:
 
 
 def end_with_parent() -> None:
-    """Have the kernel kill this process when the thread that started it ends."""
+    """On Linux, have the kernel kill this process when the thread that started it ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

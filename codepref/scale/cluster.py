@@ -16,7 +16,7 @@ from typing import Any
 from codepref.errors import MachineError, UserError
 
 OBJECT_STORE_BYTES = 256 << 20
-"""The size of the object store of a Ray that codepref starts."""
+"""The size of the object store of a Ray that codepref starts because no address is named."""
 
 CONNECT_SECONDS = 10.0
 """How long codepref waits for a cluster's address to accept a connection."""
@@ -121,7 +121,7 @@ def _check_address(address: str) -> None:
 def _speaks_http2(channel: socket.socket) -> bool:
     """Return whether a server answers as Ray does. Ray itself would wait for minutes for an answer.
 
-    With encryption the answer cannot be read so simply, so then every server counts as Ray.
+    With RAY_USE_TLS the answer is encrypted and is not read. Every server then counts as Ray.
     """
     if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
         return True

@@ -19,8 +19,8 @@ MAX_LOST_IN_A_ROW = 30
 """After this many lost hosts without a result between them, the dispatcher raises MachineError."""
 
 WEIGHT_AHEAD, SIZE_AHEAD = 128, 1 << 25
-"""A host gets no more work while it holds more than `capacity` items whose weights add up to 128 times its capacity or
-more, or while the sizes of its items add up to the second number or more."""
+"""A host gets no more work while it holds more than `capacity` items and their weights add up to WEIGHT_AHEAD times
+`capacity` or more. It also gets none while the sizes of its items add up to SIZE_AHEAD or more."""
 
 MAX_BATCH, QUICK_SECONDS, SLOW_SECONDS = 64, 0.1, 1.0
 """Items that are finished quickly go out in batches, since each call of a host takes time.
@@ -43,7 +43,7 @@ class _Piece:
 
 @dataclass(slots=True)
 class _Load:
-    """What one host holds: the pieces of each batch, and the time at which it was sent, in the order of sending."""
+    """What one host holds. batches: for each batch, in the order of sending, its pieces and the time of sending."""
 
     batches: dict[int, tuple[list[_Piece], float]] = field(default_factory=dict)
     items: int = 0

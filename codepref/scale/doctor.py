@@ -11,7 +11,7 @@ from codepref.scale.cluster import Node, connected, load_ray, nodes
 from codepref.scale.versions import own_version
 
 NODE_SECONDS = 120.0
-"""How long the nodes may take for their reports, which they make at the same time."""
+"""How many seconds the nodes may take for their reports. All nodes report at the same time."""
 
 
 def examine_nodes(address: str) -> Iterator[str]:

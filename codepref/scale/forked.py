@@ -1,7 +1,7 @@
 """A copy of this process that runs a service. It starts at once and shares the memory of what is loaded already.
 
-That suits a model on a CPU: importing PyTorch again would take seconds, and loading the weights again would take
-memory. It does not suit a GPU, since CUDA cannot be used in a copy of a process that has used it.
+A copy suits a model on a CPU, since importing PyTorch again would take seconds, and loading the weights again would
+take memory. A copy does not suit a GPU, since CUDA cannot be used in a copy of a process that has used it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ class ForkedProcess:
 
 
 def _leave_parent(descriptor: int) -> None:
-    """Give up what belongs to the parent: its terminal, its signal handlers, and its files with their locks."""
+    """Give up the parent's terminal, stdin, handlers of SIGINT and SIGTERM, and open files with their locks.
+
+    Stdout, stderr and `descriptor` are kept.
+    """
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""What a host needs: opening its service, and errors in a form that can be sent."""
+"""What a host needs: opening its service, the command of a process, and errors in a form that can be sent."""
 
 from __future__ import annotations
 

@@ -87,10 +87,13 @@ class _Process:
 
 
 class LocalHosts:
-    """Processes of this machine that run a service. A process that ends is replaced (but see MAX_STARTS).
+    """Processes of this machine that run a service.
 
+    A process that ends is replaced, until MAX_STARTS in a row have ended at its place before they were ready. A process
+    that sends a MachineError is not replaced.
     count: the number of processes. environment: returns further environment variables of the process at a place. Places
-    are numbered from 0. log: called with messages for the user.
+    are numbered from 0. forked: if it is not None, the processes are copies of this process, which call it to get the
+    service. `environment` then has no effect. log: called with messages for the user.
     """
 
     def __init__(

@@ -29,7 +29,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """The result of work that was lost too often. cause: of the last loss. tries: how many losses it was blamed for."""
+    """The result of work that was lost too often.
+
+    cause: the cause of the last loss. tries: how many losses the work was blamed for.
+    """
 
     cause: str
     tries: int

@@ -1,4 +1,4 @@
-"""The class of the actors. Ray sends its code to the nodes, so that a node without codepref can report that.
+"""The class of the actors. Ray sends its code to the nodes, so that a node can report that it lacks codepref.
 
 This module imports only the standard library when it is imported, and codepref inside the methods.
 """
@@ -14,14 +14,14 @@ import time
 from typing import Any
 
 WATCH_SECONDS = 1.0
-"""How often an actor looks whether its node's raylet lives."""
+"""The number of seconds between two checks of whether the raylet of an actor's node lives."""
 
 
 def _end_with_parent() -> None:
     """End this process soon after its parent, the raylet.
 
-    Ray leaves the process of an actor alive when only the raylet is killed. It would keep its cores, its GPU and its
-    workers, though no driver can reach it.
+    Ray leaves the process of an actor alive when only the raylet is killed. The process would keep its cores, its GPU
+    and its workers, though no driver can reach it.
     """
     parent = os.getppid()
 

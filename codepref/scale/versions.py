@@ -1,4 +1,4 @@
-"""Whether a node runs the same codepref as the driver."""
+"""Identifies this copy of codepref, so that a node can compare its own copy with the driver's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def code_digest() -> str:
 
 
 def own_version() -> tuple[str, str, str]:
-    """Return the version of codepref, the hash of its code, and Python's version without its last number."""
+    """Return the version of codepref, the hash of its code, and Python's version in the form "3.12"."""
     from codepref import __version__
 
     return __version__, code_digest(), ".".join(platform.python_version_tuple()[:2])

@@ -38,10 +38,10 @@ class _BrokenError(Exception):
 def read_answer(body: bytes, request: Request, model: str = "") -> Reply | ServerError:
     """Return the reply in the body of an answer with status 200, or the error that the body holds in its place.
 
-    If the body holds fewer than `request.n` answers, or some of them broke off, the reply has the others. If it lacks
-    one of the two token counts, the reply has estimates of both, and `Reply.estimated` is true. If the body holds
-    neither an answer nor an error, the error has words of codepref, such as "malformed". model: the model's name in the
-    request.
+    If the body holds fewer than `request.n` answers, or some of them broke off, the reply has the others. If one or
+    both of the token counts are missing, the reply has estimates of both, and `Reply.estimated` is true. If the body
+    holds neither an answer nor an error, the error has words of codepref, such as "malformed". model: the model's name
+    in the request.
     """
     try:
         document = _document(body)
@@ -147,7 +147,7 @@ def _read_choices(document: Mapping[str, Any]) -> tuple[list[dict[str, Any]], li
 def _read_choice(choice: Any) -> dict[str, Any]:
     """Return the "text", "finish" and "reasoning" of one answer.
 
-    "silent" is whether the answer lacks a text although no limit or filter ended it.
+    "silent" is whether the answer lacks a text although its reason for the end is "stop" or unknown.
 
     Raises _BrokenError if the answer broke off or holds an error. Raises LookupError, TypeError or AttributeError
     if the choice does not have the form of an answer.

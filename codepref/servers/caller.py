@@ -1,4 +1,4 @@
-"""Makes the calls to servers. Each endpoint has a queue of requests and several workers.
+"""Makes the calls to servers. Each endpoint has a queue of requests and one or several workers.
 
 A call that failed for a temporary reason is repeated, up to the endpoint's `retries`. A call begins only if its highest
 cost fits into the budget. Every attempt is written to the journal.
@@ -34,7 +34,7 @@ MAX_PAUSE = 600.0
 """The longest pause of a server in seconds. If the server asks for a longer one, calls begin again after this time."""
 
 NOTED_PAUSE = 20.0
-"""If a server asks for a pause of at least this number of seconds, the user gets a message."""
+"""If a server asks for a pause of at least this number of seconds, and no pause is running, the user gets a message."""
 
 MAX_CHANGES = 12
 """The largest number of times that one request is tried again at once with changed fields."""

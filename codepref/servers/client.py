@@ -41,7 +41,7 @@ CHECK_SECONDS = 10.0
 
 
 class Client:
-    """Calls one endpoint. It never repeats a call by itself. `Caller` decides whether a call is repeated.
+    """Calls one server of an endpoint. It never repeats a call by itself. `Caller` decides whether a call is repeated.
 
     Attributes:
     notes: messages for the user since the last call of `take_notes`.
@@ -167,7 +167,9 @@ class Client:
         if error is None and only_listed and (names := listed_models(self._models)):
             model = self.endpoint.model
             if not any(is_name_of(name, model) for name in names):
-                return self._hidden(f"{self.place} serves {', '.join(names)}, and not {model}. Give the name it serves")
+                return self._hidden(
+                    f"{self.place} serves {', '.join(names)}, and not {model}. Give a name that it serves"
+                )
         if error is None or error.status not in (401, 403) or is_missing_scope(error):
             return ""
         if concern_of(error, self.endpoint.model, answered=False) != "key":

@@ -16,7 +16,10 @@ class ConnectionMistake(Exception):
 
 
 def proxy_of(address: str) -> str:
-    """Return the proxy for calls to an address, or "". Calls to localhost and loopback addresses use no proxy."""
+    """Return the proxy for calls to an address, or "".
+
+    Calls to this machine (see `is_this_machine`) and to hosts in NO_PROXY use no proxy.
+    """
     parts = urlsplit(address)
     if is_this_machine(address) or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return ""
@@ -48,7 +51,10 @@ def http_client(address: str, timeout: float) -> Any:
 
 
 def _certificates(address: str) -> Any:
-    """Return the certificates in SSL_CERT_FILE and SSL_CERT_DIR, or True for the certificates of the library."""
+    """Return the certificates in SSL_CERT_FILE and SSL_CERT_DIR, or True for the certificates of the library.
+
+    Return True also for an address without https. Raises ConnectionMistake if the certificates cannot be used.
+    """
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not address.startswith("https") or not (file or folder):
         return True

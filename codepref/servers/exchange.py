@@ -65,6 +65,7 @@ class Exchange:
     only_listed: refuse an endpoint if its server lists only a few models, and not the endpoint's model. Some servers
     answer requests for any name of a model. forget: do not keep the positions of new answers in the journal. This saves
     memory, but `answer` then returns only answers that were in the journal at the start.
+    Raises UserError as `check_endpoints` does.
     """
 
     def __init__(
@@ -130,7 +131,7 @@ class Exchange:
         Raises GateError if the budget allows no further call, UserError if a server cannot be used (for example because
         of a wrong key, an unknown model or a wrong address), InfrastructureError if a server stops answering or the
         calling process dies, MachineError if the journal cannot be written, and ValueError if two running requests have
-        the same key. The journal keeps all answers.
+        the same key. The journal keeps all answers that arrive.
         """
         for name, source in requests.items():
             self._lanes[name].source = iter(source)

@@ -142,7 +142,8 @@ def _is_pair(words: str) -> bool:
 def _change(name: str, words: str, arguments: Mapping[str, Any], changes: Changes) -> tuple[bool, Change]:
     """Return whether a change of a field may help, and the change.
 
-    A value outside the server's range is a mistake of the user, unless it is a default of codepref.
+    A temperature, top_p or max_tokens outside the server's range is a mistake of the user, except the temperature 0 and
+    the top_p 1.
     """
     value, before = arguments[name], changes.get(name, ())
     out_of_range = _RANGE.search(words) is not None and not _DEFAULT.search(words)

@@ -27,6 +27,7 @@ class Journal:
     """Appends lines to the journal's file. A line that was written survives the death of this process.
 
     A process locks the file with `flock` before it writes. If a crash cut off the last line, `lock` removes this line.
+    Raises MachineError if the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:

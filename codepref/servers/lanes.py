@@ -39,7 +39,7 @@ class Lane:
     queue: the waiting jobs.
     workers: the tasks that take jobs from the queue.
     busy: the workers that are in a call.
-    given_up: the number of requests that were given up since the last answer, without some rejected ones (see
+    given_up: the number of requests that were given up since the last answer. Some rejected ones do not count (see
         `codepref.servers.caller.MAX_GIVEN_UP`).
     rejected: the number of requests that were rejected since the last answer.
     answers: the number of answers in this run.

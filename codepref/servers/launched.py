@@ -31,7 +31,7 @@ PRIVATE = {
     "HF_HUB_DISABLE_UPDATE_CHECK": "1",
     "PYTHONUNBUFFERED": "1",
 }
-"""Environment variables of each server. They switch off reports of its use, and buffering of its output."""
+"""Environment variables of each server. They switch off reports of its use, checks for updates, and buffered output."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,16 @@ def launched(
 
     model: a folder, a hub name or `starter`. name: a short name of the model, for the server and for files. folder: the
     folder for the server's output NAME.log and for the weights that the server needs in another form. log: called with
-    messages for the user. dtype: the type of the weights, as in `model.dtype`. served_name: the server's own name for
-    the model, if it is neither `name` nor the model's path.
+    messages for the user. dtype: the type of the weights, as in `model.dtype`, for a command with {dtype}. served_name:
+    the server's own name for the model, if it is neither `name` nor the model's path.
 
     At the end of the block, the server and all its descendants are stopped. They are also stopped if this process is
     killed. If the supervisor is killed too, the next start with this `folder` and `name` stops what is left.
-    Raises UserError for mistakes in `section`, a command that cannot be started, a port that cannot be used, a model
-    that is no model or has no weights, and a server that serves another model or asks for a key. Raises
-    InfrastructureError with the server's last words if the server ends before it is ready, or is not ready within
-    `engine.wait_seconds`. If the server has ended, a CodeprefError in the block becomes an InfrastructureError. Raises
-    MachineError if the server's output cannot be written.
+    Raises UserError for mistakes in `section`, a command that cannot be started, a port that cannot be used, and a
+    server that serves another model or asks for a key. Raises the errors of `codepref.servers.served.prepare`, for
+    example for a folder without weights. Raises InfrastructureError with the server's last words if the server ends
+    before it is ready, or is not ready within `engine.wait_seconds`. If the server has ended, a CodeprefError in the
+    block becomes an InfrastructureError. Raises MachineError if the server's output cannot be written.
     """
     if mistakes := command_mistakes(section):
         raise UserError(*mistakes)

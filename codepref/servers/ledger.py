@@ -74,7 +74,7 @@ class Ledger:
 
     @property
     def at_most(self) -> float:
-        """The highest possible cost of the calls without an answer, in dollars."""
+        """The highest possible cost of the calls that ended or died without an answer, in dollars."""
         return sum(account.at_most for account in self.accounts.values())
 
     def as_dict(self) -> dict[str, Any]:

@@ -31,7 +31,8 @@ class Preset:
     lists_model: whether the server's list of models holds the model that it serves.
     format: "folder" for a server that reads Transformers folders, "gguf" for one that reads a GGUF file.
     own_decoding: whether the server takes what a request leaves open, such as top_k, from the model's generation
-    configuration. codepref then serves a copy of the folder whose configuration changes nothing.
+    configuration. In place of a local folder, codepref then serves a folder with links to its files and a configuration
+    that changes nothing.
     extra: JSON object with fields that make the recipe alone decide how answers are drawn. Requests hold them unless
     the user sets other fields.
     concurrency: the number of answers to ask for at the same time, unless the user sets another one; see

@@ -54,7 +54,7 @@ class Reply:
     estimated: whether the server did not send both token counts. If so, both are estimated from the bytes of the texts
         (see `codepref.servers.pricing`).
     reasoning: the thoughts of the model, if the server sends them apart from the answer.
-    others: the further answers, as objects with "text", "finish" and "reasoning".
+    others: the further answers, as objects with "text", "finish" and perhaps "reasoning".
     dropped: the fields of the request that were left out, or sent with another value, because the server refuses them,
         such as "seed".
     model: the name of the model in the server's answer, if it differs from the name in the request.

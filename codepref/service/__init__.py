@@ -1,1 +1,1 @@
-"""The sandbox behind HTTP: solutions and programs in requests -> verdicts and outputs in answers."""
+"""The sandbox behind HTTP. Requests hold solutions or programs, and answers hold their verdicts or outputs."""

@@ -59,7 +59,8 @@ class Service:
     async def start(self) -> None:
         """Start the engine, and run one program.
 
-        Raises MachineError if this machine lacks what the sandbox needs, and Unavailable if the engine fails.
+        Raises UserError for `jobs` below 1, MachineError if this machine lacks what the sandbox needs, and Unavailable
+        if the engine fails.
         """
         settings = self.settings
         self.pool = Pool(jobs=settings.jobs, unconfined=settings.unconfined, capacity=settings.queue)

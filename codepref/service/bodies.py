@@ -29,7 +29,7 @@ MAX_NAMED = 10
 class StrictBody(BaseModel):
     """A body that may have no unknown fields.
 
-    One error names them. pydantic reports each of them, and a body can hold a million.
+    One error names up to MAX_NAMED of them. pydantic would report each of them, and a body can hold a million.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -87,7 +87,7 @@ class JudgeItem(StrictBody):
 
 
 class FirstMistake(FailFast):
-    """A mark of lists: the first wrong item ends the reading. A type in a union must have a hash."""
+    """An annotation of a list: the first wrong item ends the reading. It has a hash, as a type in a union must."""
 
     __hash__ = object.__hash__
 
@@ -127,9 +127,13 @@ class RunCodeBody(BaseModel):
     code: str
     language: str = Field(examples=["python"], description="only python")
     stdin: str | None = None
-    run_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False, description="CPU time, in seconds")
+    run_timeout: float = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="CPU time, in seconds; at most the server's maximum"
+    )
     compile_timeout: float = Field(default=10.0, description="not used, since Python needs no compilation")
-    memory_limit_MB: int = Field(default=-1, description="memory in MiB; 0 or less: the server's value")
+    memory_limit_MB: int = Field(
+        default=-1, description="memory in MiB; 0 or less: the server's value; at most the server's maximum"
+    )
     files: dict[str, str | None] = Field(default={}, description="relative path -> content in Base64")
     fetch_files: Annotated[list[str], FailFast()] = Field(
         default=[], description="relative paths of files to send back"
@@ -170,7 +174,7 @@ class RunCodeBody(BaseModel):
 
 
 def _check_paths(paths: list[str]) -> None:
-    """Raise ValueError unless all paths name different files below the folder of the program, and none is a folder."""
+    """Raise ValueError for more than MAX_FILES paths, or if one cannot name a file below the folder of the program."""
     _check_number(paths)
     for path in paths:
         if not _is_inside(path):
@@ -183,7 +187,7 @@ def _check_paths(paths: list[str]) -> None:
 
 
 def _check_folders(paths: list[str]) -> None:
-    """Raise ValueError if a path is also the folder of another one, or if two paths name one file."""
+    """Raise ValueError if a path ends in "/" or "/.", is the folder of another path, or names another path's file."""
     files = {PurePosixPath(path) for path in paths}
     folders = {folder for file in files for folder in file.parents}
     if len(files) < len(paths) or files & folders or any(path.endswith(("/", "/.")) for path in paths):

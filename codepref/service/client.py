@@ -42,7 +42,7 @@ class JudgeWork:
     vacuous_tests: VacuousTests = "leave-out"
 
     def body(self) -> dict[str, Any]:
-        """Return the body of a request."""
+        """Return the item for this work in the body of a request to `/judge`."""
         return {
             "problem": exact_row(self.problem),
             "solutions": list(self.programs),
@@ -84,8 +84,8 @@ class Client:
     def judge(self, works: Sequence[JudgeWork]) -> list[list[str]]:
         """Return the verdict codes of the programs of each piece of work.
 
-        Raises UserError if the server refuses the work. Raises MachineError if it does not do the work within
-        `retry_seconds`, or if its answer holds no such verdicts.
+        Raises UserError if the server refuses the work. Raises MachineError if a request still fails after it was sent
+        again for `retry_seconds`, or if an item of the answer holds no valid verdicts of its programs.
         """
         answers: list[list[str]] = []
         for part in _parts(works):
@@ -159,7 +159,7 @@ def _codes(work: JudgeWork, answer: Any) -> list[str]:
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
-    """Return the status and the reason in the server's answer, or the standard name of the status."""
+    """Return the status with the detail in the body of the server's answer, or else with HTTP's reason phrase."""
     try:
         detail = str(json.loads(error.read(1 << 16))["detail"])[:1000]
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):

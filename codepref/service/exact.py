@@ -1,7 +1,7 @@
 """The fields of a problem as codepref's own client sends them, so that the server runs exactly the same tests.
 
-The server takes these fields as they are. It would read and normalise a row in codepref's own format, and could give
-other ids to the tests.
+The server takes these fields as they are. By contrast, it normalises a row in codepref's own format, and may give other
+ids to its tests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _TEXTS = ("task_id", "prompt", "entry_point", "style", "helpers", "preamble")
 
 
 def exact_row(problem: Problem) -> dict[str, Any]:
-    """Return the fields of a problem from which `exact_problem` makes it again, with all that decides verdicts."""
+    """Return the fields of a problem, which are all fields but `meta`. `exact_problem` makes the problem from them."""
     tests = [{"test_id": test.test_id, "source": test.source, "kind": test.kind} for test in problem.tests]
     return {**{name: getattr(problem, name) for name in _TEXTS}, "gold": problem.gold, "tests": tests}
 
@@ -35,7 +35,7 @@ def exact_problem(row: Mapping[str, Any]) -> Problem:
     if not (isinstance(entries, list) and all(_is_test(entry) for entry in entries)):
         wrong.append(
             "problem: tests must be a list of objects. Each must have exactly the fields test_id, source and kind. All "
-            "three must be texts, and rows of problems must be able to have this kind"
+            "three must be texts, and the kind must be one that the tests of a problem can have"
         )
     if wrong:
         raise UserError(*wrong)

@@ -39,7 +39,8 @@ MAX_VERDICTS = 4_000_000
 in memory, which takes five bytes for each."""
 
 KILLED = -9
-"""The return code in the answer about a program that has no status, for example since it ran out of memory."""
+"""The return code in the answer about a program that ended without an exit status, for example at its memory limit.
+The answer about a program that ran out of time has no return code."""
 
 
 async def judge(items: Sequence[JudgeItem], problems: Problems, pool: Pool) -> list[JudgeAnswer]:

@@ -34,7 +34,10 @@ class Metrics:
         self._programs = Counter("codepref_programs", "Programs of /run_code", ("status",), registry=self._registry)
         gauges = {
             "codepref_outstanding": ("Solutions and programs that wait or run", lambda: pool.outstanding),
-            "codepref_queue_capacity": ("The most that may wait or run", lambda: pool.capacity),
+            "codepref_queue_capacity": (
+                "The largest number of solutions and programs that may wait or run",
+                lambda: pool.capacity,
+            ),
             "codepref_workers": ("The largest number of workers", lambda: pool.jobs),
             "codepref_engine_restarts": ("Restarts of the engine after a failure", lambda: pool.restarts),
             "codepref_healthy": ("1 if programs can run", lambda: not pool.failure),

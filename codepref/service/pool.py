@@ -23,7 +23,7 @@ MAX_RETRY_SECONDS = 60
 MAX_RESTART_SECONDS = 30.0
 """The longest wait before the engine is started again.
 
-The wait doubles with each failure. It is a second after an engine that ran for longer than this time.
+The wait doubles with each failure. It is one second after an engine that ran for longer than MAX_RESTART_SECONDS.
 """
 
 _log = logging.getLogger("codepref.service")
@@ -32,7 +32,7 @@ _log = logging.getLogger("codepref.service")
 class Pool:
     """A queue of bounded length before the engine. Its public methods are called in the event loop.
 
-    capacity: the largest number of solutions that wait or run at one time.
+    capacity: the largest number of solutions and programs that wait or run at one time.
 
     Attributes:
         outstanding: the number of solutions and programs that wait or run.
@@ -149,7 +149,7 @@ class Pool:
             self._closing.wait(wait)
 
     def stop(self) -> None:
-        """Begin to end: no work is accepted any more, and work that has no result gets an error."""
+        """Tell the engine to end. Work without a result gets an error, and no further work runs."""
         self._closing.set()
         with self._lock:
             if self._engine is not None:

@@ -29,8 +29,8 @@ MAX_TESTS = 100_000
 """The largest number of tests of a problem in a request. Reading a million takes a minute."""
 
 MAX_CODE = 2_000_000
-"""The largest number of characters of Python in a problem of a request. Reading this much takes up to a minute, and
-nothing can stop it."""
+"""The largest number of characters in the texts of a problem that are read as Python (see `_code_size`). Reading this
+much takes up to a minute, and nothing can stop it."""
 
 MAX_KEPT, MAX_KEPT_CHARACTERS = 1024, 1 << 26
 """The largest number of problems that are kept, and the largest number of characters in their rows and settings
@@ -41,8 +41,8 @@ together. One problem is kept even if it has more characters."""
 class Prepared:
     """A problem that solutions can run against.
 
-    tests: the tests in the answer (see `Screening.kept`). all_tests: the tests of the request. gold_seconds: see
-    `TaskState`.
+    tests: the tests that the answer lists (see `Screening.kept`). all_tests: the tests of the request. gold_seconds:
+    as in `codepref.execution.state.TaskState`.
     """
 
     problem: Problem
@@ -66,7 +66,7 @@ class Kept:
 
     @property
     def failed(self) -> bool:
-        """Whether the preparation ended without a problem."""
+        """Whether the preparation was cancelled or raised an exception."""
         return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
 
 
@@ -186,7 +186,10 @@ def _read(item: JudgeItem, limits: Limits) -> tuple[Problem, bytes]:
     if isinstance(tests, list) and len(tests) > MAX_TESTS:
         raise UserError(f"problem: at most {MAX_TESTS:,} tests are allowed, not {len(tests):,}")
     if (size := _code_size(row)) > MAX_CODE:
-        raise UserError(f"problem: at most {MAX_CODE:,} characters of Python are allowed, not {size:,}")
+        raise UserError(
+            f"problem: its prompt, helpers, preamble, gold solution and tests in Python may have at most {MAX_CODE:,} "
+            f"characters together, not {size:,}"
+        )
     if not item.exact and (missing := FORMAT.missing(row)):
         raise UserError(f"problem: lacks {', '.join(missing)}")
     problem = exact_problem(row) if item.exact else FORMAT.read(row, "problem")
@@ -196,7 +199,7 @@ def _read(item: JudgeItem, limits: Limits) -> tuple[Problem, bytes]:
 
 
 def _code_size(row: Mapping[str, Any]) -> int:
-    """Return the number of characters in the fields of a row that are read as Python."""
+    """Return the number of characters in a row's prompt, gold solution, helpers, preamble and tests in Python."""
     tests = row.get("tests")
     parts = [row.get(name) for name in ("prompt", "gold", "helpers", "preamble")]
     for test in tests if isinstance(tests, list) else [tests]:

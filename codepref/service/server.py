@@ -22,7 +22,7 @@ from codepref.service.app import Service, started
 from codepref.service.settings import ServiceSettings, Unavailable
 
 SPARE_DESCRIPTORS = 200
-"""The descriptors that are left for files and the log when all connections are open. Each worker gets 10 more."""
+"""The number of descriptors that are left for files and the log when all connections are open. Each worker adds 10."""
 
 MAX_CONNECTIONS = 20_000
 """The largest number of open connections, where the limit of open files allows it."""
@@ -32,7 +32,8 @@ END_SECONDS = 5
 
 
 HEADER_SECONDS = 30.0
-"""The seconds in which a request on a new connection must begin, and in which its headers must arrive."""
+"""The seconds in which the headers of a request must arrive. They count from the opening of the connection, and for
+later requests on it from their first bytes."""
 
 
 ANSWER_SECONDS = 60.0
@@ -46,9 +47,10 @@ MAX_UNREAD = 1 << 28
 class PatientProtocol(H11Protocol):
     """A connection that ends if the headers of a request do not arrive in time, or if the client does not read.
 
-    uvicorn itself waits for ever. So clients that do nothing could take all connections, and keep answers in memory.
+    uvicorn itself would wait for ever, so clients that do nothing could take all connections and keep answers in
+    memory.
 
-    unread: the connections whose client does not read fast enough, the first one first.
+    unread: the connections whose clients do not read fast enough, in the order in which they fell behind.
     """
 
     unread: ClassVar[dict[PatientProtocol, None]] = {}
@@ -57,18 +59,18 @@ class PatientProtocol(H11Protocol):
     _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the time of the first request."""
+        """Start the timer of the first request."""
         super().connection_made(transport)
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the times."""
+        """Stop the timers."""
         self._stop()
         self._stop_reading()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Stop the time when the headers are complete. Start it when a later request begins."""
+        """Stop the timer of a request when its headers are complete. Start it when a later request begins."""
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._stop()
@@ -76,7 +78,11 @@ class PatientProtocol(H11Protocol):
             self._start()
 
     def pause_writing(self) -> None:
-        """Start the time in which the client must read. If all unread answers are too large, drop the oldest ones."""
+        """Start the timer that ends the connection if the client does not read.
+
+        If the unread answers of all connections are larger than MAX_UNREAD together, end the oldest of these
+        connections.
+        """
         super().pause_writing()
         self._stop_reading()
         self._reading = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
@@ -90,7 +96,7 @@ class PatientProtocol(H11Protocol):
             one.transport.abort()
 
     def resume_writing(self) -> None:
-        """Stop this time."""
+        """Stop the timer that waits for the client to read."""
         self._stop_reading()
         super().resume_writing()
 
@@ -115,7 +121,7 @@ class PatientProtocol(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """A server that ends all work at the first signal, and itself at once at the second one."""
+    """A server that ends all work, and then itself, at the first signal. It ends at once at the second signal."""
 
     def __init__(self, config: uvicorn.Config, service: Service, notify: Callable[[str], None]) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""The settings of the service, and the errors that its parts raise."""
+"""The settings of the service, and its errors `Full` and `Unavailable`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class ServiceSettings:
     or "" if none is needed. jobs: the number of workers; None means one for each core. queue: the largest number of
     solutions and programs that wait or run at one time. limits, vacuous_tests: the values of requests that name none.
     max_cpu_seconds: the highest limit of CPU time that a request may ask for. A limit of wall-clock time may be ten
-    times as high. max_memory_mb: the highest limit of memory that a request may ask for, in MiB. request_seconds: the
-    time in which a request must be answered. body_mb: the largest body of a request, in MiB. unconfined: run untrusted
-    programs without Landlock.
+    times as high, and that of a reference solution as high as the one in `limits`. max_memory_mb: the highest limit of
+    memory that a request may ask for, in MiB. request_seconds: the time in which a request must be answered. body_mb:
+    the largest body of a request, in MiB. unconfined: run untrusted programs without Landlock.
 
-    Raises UserError for a value out of range, except for `jobs`, which the engine checks.
+    Raises UserError for a wrong value, except for `jobs`, which the engine checks.
     """
 
     host: str = "127.0.0.1"

@@ -197,7 +197,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path, hub: Any) -> None:
 
 
 def set_model(run_dir: Path, model: str) -> None:
-    """Change the files of the run as if it had begun with the model `model`."""
+    """Change summary.json and run.json as if the run had begun with the model `model`."""
     summary, notes = read_json(run_dir / "summary.json"), read_json(run_dir / "run.json")
     summary["recipe_resolved"]["model"]["path"] = model
     notes["inputs"]["model.path"] = fingerprint(model)
@@ -243,7 +243,7 @@ def test_an_adapter_on_a_local_base_is_refused(run_dir: Path, hub: Any) -> None:
     write_json(run_dir / "checkpoint" / "adapter_config.json", {"base_model_name_or_path": "/home/me/base"})
     status, _, err = push(run_dir, "--model", "me/aligned", address=hub.address)
     assert (status, err.count("\n")) == (2, 1)
-    assert "the adapter has a base model without an OWNER/NAME (/home/me/base)" in err
+    assert "the adapter has a base model that seems to be local (/home/me/base)" in err
     assert "training.merge_adapter = true" in err
     assert hub.repositories == {}
 

@@ -1,4 +1,4 @@
-"""Long answers of a model that repeats itself. A reader with quadratic time would need hours for them."""
+"""Long answers of a model that repeats itself. A reader whose time is quadratic in their length would take too long."""
 
 from __future__ import annotations
 

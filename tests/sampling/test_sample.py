@@ -23,7 +23,7 @@ PROBLEMS = [Problem(task_id=f"t{i}", prompt="word " * (i + 1), entry_point="f") 
 
 
 class Counting:
-    """An engine that writes the seed of an answer into it and records what it is asked.
+    """An engine that writes into each answer the seed of this answer, and records what it is asked.
 
     It raises KeyboardInterrupt before answer number `stop_at`, counted from 0. It answers each pair of asks in reverse.
     """

@@ -10,7 +10,8 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 MARK = "CODEPREF_TESTED_BY"
-"""The variable with which the processes of this test process's cluster are told from those of others."""
+"""The environment variable that marks the processes of the cluster of a test process. It holds the test process's
+id."""
 
 
 def actor_processes() -> list[psutil.Process]:

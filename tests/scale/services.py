@@ -11,7 +11,7 @@ from codepref.errors import MachineError, UserError
 
 
 class Doubling:
-    """Doubles numbers. Other items are commands (see `_one`), such as "die", which ends the process."""
+    """Doubles numbers and texts. Some texts are commands (see `_one`), such as "die", which ends the process."""
 
     capacity, threads = 2, 4
 

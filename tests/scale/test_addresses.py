@@ -16,7 +16,7 @@ from codepref.scale.cluster import _speaks_http2, connected
 
 @contextlib.contextmanager
 def server(answer: bytes) -> Iterator[str]:
-    """Return the address of a server that sends these bytes to its first client."""
+    """Yield the address of a server that sends these bytes to its first client."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:

@@ -1,4 +1,5 @@
-"""The dispatcher gives every piece of work one result, whatever hosts do. The hosts here are objects of the test."""
+"""The dispatcher gives each piece of work one result, even if hosts are lost. The hosts here are objects of the
+test."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from codepref.scale.records import Event, Finished, GivenUp, Host, HostLost, Wor
 
 
 class FakeHosts:
-    """Hosts that double a number. Each `wait` lets one host finish its oldest batch, or lose everything.
+    """Hosts that double a number. Each `wait` finishes the oldest batch of one host, or loses this host.
 
     loses: returns whether a host that holds these items is lost now. A new host of the same name replaces it.
     """

@@ -74,7 +74,10 @@ def verdicts(out: Path) -> tuple[list[Any], list[Any], dict[str, Any]]:
 
 
 class Disturbance:
-    """A progress callback. It calls each action once, as soon as the number of solutions beside it is finished."""
+    """A progress callback. It calls each action once, as soon as enough solutions are finished.
+
+    actions: pairs of a number of solutions and a function.
+    """
 
     def __init__(self, *actions: tuple[int, Callable[[], object]]) -> None:
         self.pending = list(actions)
@@ -164,7 +167,7 @@ UNFIT = {
     "the package codepref is missing there (not here)": ("codepref", "raise ImportError('not here')\n"),
     "this kernel offers no Landlock": ("sandlock", "def landlock_abi_version():\n    return 0\n"),
 }
-"""The reason why a node is left out -> the name and the text of the package on the node that is the cause."""
+"""For each reason why a node is left out: the name and the text of the package on the node that causes it."""
 
 
 def test_nodes_that_cannot_do_the_work_are_left_out_and_named(cluster: Any, add_node: Any, tmp_path: Path):

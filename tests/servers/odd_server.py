@@ -88,7 +88,10 @@ def _(call: Call) -> tuple[int, Any]:
 
 @dataclass
 class OddServer:
-    """A context manager that runs the server. calls: the bodies of the chat calls. keys: their keys."""
+    """A context manager that runs the server.
+
+    headers: further headers of each answer. calls: the bodies of the chat calls. keys: their Authorization headers.
+    """
 
     headers: dict[str, str] = field(default_factory=dict)
     calls: list[dict[str, Any]] = field(default_factory=list)

@@ -23,7 +23,10 @@ def leave_a_process_behind(pids: Path) -> None:
 
 
 def program(prompt: str, *, right: bool) -> str:
-    """Return an answer with a function `add_N` for a prompt that names it. It adds N, or N + 1 if it is not right."""
+    """Return an answer to a prompt. If the prompt names a function `add_N`, the answer defines this function.
+
+    The function adds N if `right` is true, and N + 1 otherwise.
+    """
     found = re.search(r"add_(\d+)", prompt)
     if not found:
         return "I do not know."

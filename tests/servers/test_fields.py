@@ -1,4 +1,4 @@
-"""Tests that find the refused field in the errors of many servers, and the change that codepref tries."""
+"""Tests of which field is found as refused in the errors of many servers, and of the change that codepref tries."""
 
 import json
 from typing import Any

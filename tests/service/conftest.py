@@ -1,4 +1,4 @@
-"""A server in a process of its own, for all tests of this folder."""
+"""A server in a process of its own, which most tests of this folder share."""
 
 from collections.abc import Iterator
 

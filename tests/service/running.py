@@ -42,11 +42,11 @@ class Running:
         self.process.stderr.close()
 
     def workers(self) -> list[psutil.Process]:
-        """Return all processes that the server has started."""
+        """Return the running processes that descend from the server."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Send a signal. Return the exit status, and what the server wrote to stderr since it started."""
+        """Send a signal. Return the exit status, and what the server wrote to stderr after its address."""
         assert self.process.stderr is not None
         self.process.send_signal(number)
         status = self.process.wait(30)

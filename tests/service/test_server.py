@@ -16,7 +16,7 @@ import pytest
 from running import ADD, LOOP, RIGHT, Running
 
 LONG = {"cpu_seconds": 100, "timeout_factor": None}
-"""Limits with which an endless loop runs until the server ends."""
+"""Limits with which an endless loop runs for longer than a test of this module takes."""
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -35,7 +35,7 @@ def figure(server: Running, name: str) -> float:
 
 @contextlib.contextmanager
 def in_background(call: Callable[[], Any]) -> Iterator[list[Any]]:
-    """Run a call in a thread. The list holds its result, or its exception, after the block."""
+    """Run a call in a thread. After the block, the list holds its result, or the OSError that it raised."""
     found: list[Any] = []
 
     def run() -> None:

@@ -94,7 +94,7 @@ class DecodingLoop:
                 return
 
     def _advance(self, prompts: Iterator[Prompt]) -> bool:
-        """Refill the free slots and write one token of each answer. Return False if all answers are finished."""
+        """Refill the free slots and write one token of each answer. Return whether there was an answer to write."""
         while self._free() and (self._starts or self._more):
             if self._starts:
                 self._fill()

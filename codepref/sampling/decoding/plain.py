@@ -22,7 +22,7 @@ def generate(
     room: int | None,
     on_tokens: Callable[[int], None] = lambda number: None,
 ) -> Iterator[Finished]:
-    """Yield the answers to prompts, which are padded on the left and generated in batches of `slots` answers.
+    """Yield the answers to prompts, which are padded on the left and generated in batches of up to `slots` answers.
 
     An answer's random numbers depend only on its seed, as in the decoding loop. pad: the token that pads. The other
     arguments are those of `DecodingLoop`.

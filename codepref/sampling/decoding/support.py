@@ -17,7 +17,7 @@ def windows(config: Any) -> dict[str, int | None] | None:
     """Return the sliding window in tokens of each kind of attention layer, with None for a kind that reads all tokens.
 
     config: the configuration of the language model. Returns None for a model with layers of another kind, such as
-    linear attention.
+    linear attention, or with sliding layers whose window is not known.
     """
     window = getattr(config, "sliding_window", None)
     known = {"full_attention": None, "sliding_attention": window}

@@ -63,7 +63,7 @@ def open_engine(
     name for it. server: settings of the calls; its `base_url` counts if `base_url` is empty. fingerprint, log: as in
     `codepref.sampling.engines.server.ServerEngine`, for a model on a server.
     Raises UserError for an unknown engine and for a model that cannot be found or used, and MachineError if a package
-    is missing. The Transformers engine loads weights at its first answer, and raises errors about them there.
+    is missing. The Transformers engine loads the weights at its first answer, and raises the errors of loading there.
     """
     settings = server or ModelServer()
     if addresses := (base_url,) if isinstance(base_url, str) and base_url else tuple(base_url) or settings.base_url:

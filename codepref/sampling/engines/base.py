@@ -131,7 +131,8 @@ class Preparable(Protocol):
 class DecodingAware(Protocol):
     """An engine whose summary depends on the decoding.
 
-    The sampler calls `take_decoding` even if no answer is missing, in which case it does not call `answers`.
+    The sampler calls `take_decoding` before `answers`. If an interrupted call left all answers but no output file, the
+    sampler calls `take_decoding` and `summary` without `answers`.
     """
 
     def take_decoding(self, decoding: Decoding) -> None:
@@ -153,7 +154,7 @@ class Summarising(Protocol):
     """An engine that states facts about its answers, such as their costs."""
 
     def summary(self) -> dict[str, Any]:
-        """Return the facts as JSON values. The sampler writes them to a file beside its output file."""
+        """Return the facts as JSON values. The sampler writes them to a file beside its output file, if it has one."""
         ...
 
 
@@ -161,13 +162,13 @@ def ask_seed(ask: Ask, seed: int) -> int:
     """Return the seed of one answer, from 0 to 2^31 - 1.
 
     It depends on the task, the kind, the number of the answer and `seed`, and not on the model or on other asks. Two
-    models therefore draw their answers with the same seeds, which makes a comparison of them more precise.
+    models therefore draw their answers to a problem with the same seeds, which makes a comparison of them more precise.
     """
     return int(content_hash(seed, ask.task_id, ask.kind, ask.sample), 16) & 0x7FFFFFFF
 
 
 class _Batches:
-    """Gives a BatchEngine the method `answers`. The seed of a batch depends on its asks."""
+    """Gives a BatchEngine the method `answers`. The seed of a batch depends on its asks and on the seed of the call."""
 
     def __init__(self, engine: BatchEngine) -> None:
         self.engine, self.batch_size = engine, 128

@@ -32,9 +32,9 @@ class Servers:
     """Runs at most one server at a time, since a model, or a training, may need the whole memory.
 
     It is a context manager, which stops the server at its end.
-    section: the command of the server. calls: the settings of the calls; its addresses, its key and its budget have no
-    effect. folder: the folder for the servers' output. log: called with messages for the user. dtype: as in
-    `model.dtype`.
+    section: the server's preset or command, with its settings. calls: the settings of the calls; its addresses, its key
+    and its budget have no effect. folder: the folder for the servers' output. log: called with messages for the user.
+    dtype: as in `model.dtype`.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class Servers:
         self.stop()
 
     def server(self, model: str, name: str) -> LaunchedServer:
-        """Return a running server of the model. A server of another model is stopped first.
+        """Return the server of the model. Start it, unless it is the server that was started last.
 
-        name: the short name of the model. Raises what `launched` raises.
+        A server of another model is stopped first. name: the short name of the model. Raises what `launched` raises.
         """
         if self._running and self._running[0] == model:
             return self._running[1]

@@ -31,7 +31,7 @@ BATCHES, MIN_CHUNK, MIN_CHUNKS = 2, 16, 8
 smaller. They then hold at least 16 asks, unless two batches or all asks are fewer."""
 
 MIN_ASKS = 256
-"""Fewer asks than this do not make several processes worth while, if the recipe does not ask for them."""
+"""For fewer asks than this, starting further processes is not worth while. It happens only if `scale` asks for it."""
 
 GPUS = Path("/proc/driver/nvidia/gpus")
 """A folder with one entry for each GPU, where NVIDIA's driver is loaded."""
@@ -58,7 +58,9 @@ class SamplingService:
     def __init__(self, model: str, fingerprint: str, dtype: str, device: str) -> None:
         self._engine = open_engine(model, dtype=dtype, device=device)
         if self._engine.fingerprint != fingerprint:
-            raise MachineError(f"the model {model} differs there from the driver's. Copy the same files to all nodes")
+            raise MachineError(
+                f"the files of the model {model} differ from the driver's. Copy the same files to all nodes"
+            )
 
     def handle(self, items: Sequence[tuple[Sequence[Ask], Decoding, int, int]]) -> list[tuple[list[Answer], Any]]:
         """Return the answers to each item's asks, in order, with the facts that the engine states about them."""
@@ -78,12 +80,13 @@ class SamplingService:
 
 
 class ReplicatedEngine:
-    """An engine whose answers other processes compute. Each answer has its own seed, whichever process computes it.
+    """An engine whose answers other processes compute.
 
+    An engine that uses `ask_seed` draws an answer with the same seed in each of the processes.
     one: the model's engine in this process. scale: where the processes run, and how many there are. If `scale` leaves
-    the number open on this machine, a small model on a CPU gets a copy of this process for each core, and every other
-    model one process. model, dtype, device: see `open_engine`. log: called with messages about nodes that are lost or
-    left out.
+    the number open on this machine, this process answers alone. On Linux, a small model of Transformers on a CPU
+    instead gets a copy of this process for each core, if there are at least MIN_ASKS asks. model, dtype, device: see
+    `open_engine`. log: called with messages about nodes that are lost or left out.
     """
 
     def __init__(
@@ -111,11 +114,11 @@ class ReplicatedEngine:
         return self._one.prompt_length(messages)
 
     def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
-        """Take the settings (see `Preparable`). `folder` has no effect. Only one process reports its tokens."""
+        """Take the settings (see `Preparable`). `folder` has no effect. Other processes do not report their tokens."""
         self._batch_size, self._on_tokens = batch_size, on_tokens
 
     def summary(self) -> dict[str, Any]:
-        """Return the facts of the chunk that was finished last, such as the type of the numbers, or {} without any."""
+        """Return the facts of the chunk that was finished last, or else those of the engine in this process, or {}."""
         return self._facts or (self._one.summary() if isinstance(self._one, Summarising) else {})
 
     def nodes(self) -> Mapping[str, NodeProgress]:
@@ -125,8 +128,9 @@ class ReplicatedEngine:
     def answers(self, asks: Sequence[Ask], decoding: Decoding, seed: int) -> Iterator[tuple[int, Answer]]:
         """Yield (place in `asks`, answer) as soon as a process has finished a chunk of asks.
 
+        If no other process is needed, each answer is yielded when it is finished.
         Raises what the model's engine raises, MachineError if no process can do the work, and InfrastructureError if
-        the process that computes a chunk is lost too often.
+        the process that computes a chunk is lost too often. With Ray, raises what `connected` raises.
         """
         chunk = min(BATCHES * self._batch_size, max(MIN_CHUNK, math.ceil(len(asks) / MIN_CHUNKS)))
 
@@ -149,14 +153,18 @@ class ReplicatedEngine:
                 if isinstance(result, GivenUp):
                     task = asks[done.key[0]].task_id
                     raise InfrastructureError(
-                        f"answers to {task} and problems after it cannot be computed, since {result.tries} processes "
-                        f"that computed them were lost. The cause of the last loss was: {result.cause}"
+                        f"a group of answers that begins with those to {task} cannot be computed, since "
+                        f"{result.tries} processes that computed it were lost. The cause of the last loss was: "
+                        f"{result.cause}"
                     )
                 answers, self._facts = result
                 yield from zip(done.key, answers, strict=True)
 
     def _processes(self, asks: int) -> tuple[int, Callable[[], SamplingService] | None]:
-        """Return the number of processes on this machine, and the service if they are copies of this process."""
+        """Return the number of processes, and a function that returns the service if they are copies of this process.
+
+        With Ray the number is that of the setting `replicas`.
+        """
         if self._scale.executor == "ray" or self._scale.replicas:
             return self._scale.replicas or 0, None
         if asks < MIN_ASKS or cores() == 1 or sys.platform != "linux" or not isinstance(self._one, TransformersEngine):
@@ -206,7 +214,10 @@ def replica_places(nodes: Sequence[Node], replicas: int) -> list[Place]:
 
 
 def environment_of(place: int, count: int) -> dict[str, str]:
-    """Return the variables of a process on this machine: its GPU, or without GPUs its share of the cores."""
+    """Return the environment variables of a process on this machine: its GPU, or without GPUs its number of threads.
+
+    The number is that in OMP_NUM_THREADS, or else the process's share of the cores.
+    """
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
         gpus = [str(at) for at in range(len(list(GPUS.iterdir())))] if GPUS.is_dir() else []

@@ -64,7 +64,7 @@ class ServerEngine:
     def prepare(self, *, batch_size: int, folder: Path | None, on_tokens: Callable[[int], None]) -> None:
         """Take the folder of the journal and the callback for the tokens. `batch_size` has no effect.
 
-        Without a folder, the answers are kept only until all of them have arrived.
+        Without a folder, the journal is kept only while `answers` runs.
         """
         self._folder, self._on_tokens = folder, on_tokens
 

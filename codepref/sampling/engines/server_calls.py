@@ -14,9 +14,9 @@ from codepref.sampling.engines.base import Answer, Ask
 from codepref.servers.records import Reply, Request, RequestResult
 
 EQUAL_REPLIES = 8
-"""If each of this number of calls asks for several answers and brings only equal ones, later calls ask for one.
+"""If this many calls have asked for several answers, and each of them brought only equal ones, later calls ask for one.
 
-Such a server may draw all answers of a call with the same seed.
+The server may draw all answers of a call with the same seed. Greedy answers do not count.
 """
 
 NewRequest = Callable[[Ask, str, int], Request]

@@ -81,13 +81,13 @@ class TransformersEngine:
 
     @property
     def is_small(self) -> bool:
-        """Whether the weights are loaded, compute on a CPU and are so few that one process cannot use two cores."""
+        """Whether the weights are loaded and on a CPU, and the hidden size is below SMALL."""
         return self._model is not None and self._model.device.type == "cpu" and _hidden(self._model) < SMALL
 
     def prompt_length(self, messages: Sequence[Message]) -> int:
         """Return the number of tokens of the prompt, with the generation prompt.
 
-        Raises UserError if the chat template refuses the messages or changes their texts.
+        Raises the errors of `codepref.chat.Chat.prompt_ids`, which are UserErrors.
         """
         return len(self._chat.prompt_ids(messages))
 
@@ -140,7 +140,7 @@ class TransformersEngine:
 
     @contextlib.contextmanager
     def _memory(self) -> Iterator[None]:
-        """Turn the errors of PyTorch about too little memory into a MachineError."""
+        """Turn a MemoryError, and the errors of PyTorch about too little memory, into a MachineError."""
         import torch
 
         try:
