@@ -26,7 +26,7 @@ def is_code(text: str) -> bool:
 def is_trivial(node: ast.stmt) -> bool:
     """Return whether a statement is `pass`, an annotation without a value, or an expression that seems to do nothing.
 
-    An expression with a call, `await`, `yield` or `:=` does something. `yield from` is not looked for.
+    An expression with a call, `await`, `yield`, `yield from` or `:=` does something.
     """
     if isinstance(node, ast.Expr):
         acting = ast.Call | ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr

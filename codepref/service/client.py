@@ -85,7 +85,7 @@ class Client:
         """Return the verdict codes of the programs of each piece of work.
 
         Raises UserError if the server refuses the work. Raises MachineError if a request still fails after it was sent
-        again for `retry_seconds`, or if an item of the answer holds no valid verdicts of its programs.
+        again for `retry_seconds`, or if the answer does not hold valid verdicts of all programs.
         """
         answers: list[list[str]] = []
         for part in _parts(works):
