@@ -21,7 +21,7 @@ from codepref.storage.files import content_hash, read_json, read_jsonl, write_js
 def stage_problems(work: Work) -> Result:
     """Write contamination.json, which lists the training problems that contain a held-out problem and were left out.
 
-    If rows of problems were left out because something is wrong with them, write left_out.json, which lists them.
+    If rows of problems were left out because something is wrong with them, write left_out.json, with their number and the first messages.
     Returns the numbers of training, held-out and left-out problems.
     """
     write_json(work.out / "contamination.json", [asdict(one) for one in work.contaminated])
@@ -30,7 +30,7 @@ def stage_problems(work: Work) -> Result:
         write_json(work.out / "left_out.json", {key: rows.as_dict() for key, rows in work.left_out.items()})
     if work.not_chosen:
         dropped[f"not chosen by choice.where = {list(work.recipe.choice.where)}"] = work.not_chosen
-    dropped.update({f"bad row of {key} (left_out.json lists them)": rows.rows for key, rows in work.left_out.items()})
+    dropped.update({f"bad row of {key} (see left_out.json)": rows.rows for key, rows in work.left_out.items()})
     return {"train": len(work.train), "heldout": len(work.heldout), "dropped": dict(sorted(dropped.items()))}
 
 
