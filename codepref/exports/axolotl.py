@@ -1,4 +1,4 @@
-"""axolotl: messages in the prompt, texts as answers, and the lines of `datasets:` in its YAML file. Pure.
+"""axolotl: rows of messages, in pairs with texts as answers, and the lines of `datasets:` for its YAML file. Pure.
 
 axolotl 0.19 looks for the text of each answer in the output of the chat template. A template that trims its texts makes
 this search fail, and the answer is then cut to its last character. White space at the ends of an answer is therefore

@@ -91,7 +91,7 @@ def structs(value: Any, name: str, where: str) -> list[dict[str, Any]]:
 
 
 def is_list(value: Any) -> bool:
-    """Return whether a value is a list, a tuple or an array of a table."""
+    """Return whether a value is a list, a tuple or an array of numpy, which a table can hold."""
     return isinstance(value, list | tuple) or type(value).__name__ == "ndarray"
 
 
@@ -188,6 +188,8 @@ def programs(value: Any) -> Iterator[str]:
 
 def unfenced(text: str) -> str:
     """Return the code in the first fence of a text, or the text if it has no fence.
+
+    Carriage returns at the ends of lines are removed.
 
     >>> unfenced("```python\\nprint(1)\\n```")
     'print(1)\\n'

@@ -41,8 +41,8 @@ def load_problems(
     Options may follow after "#", separated by "&": the name of a format, conditions such as "difficulty=easy", and the
     dates "from=2024-08-01" and "to=2025-02-01" (see `codepref.problems.source_names`). Rows that do not meet the
     conditions are skipped. The attribute `not_chosen` of the result is the number of such rows that were read.
-    format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the first row that has one.
-    BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
+    format: a name in `codepref.problems.formats.FORMATS`. With None, the first row that has a known format decides.
+    BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, and `bigcodebench-instruct` (or
     "#instruct") takes the request in words.
 
     strict: refuse a source with a bad row among those that are read. By default bad rows are left out, with a
@@ -222,7 +222,7 @@ def read_problems(
 
 
 class WatchedRow(dict[str, Any]):
-    """A row that records in `used` which of its columns were read."""
+    """A row that records in `used` the columns for which `[]` or `get` was called."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         super().__init__(row)

@@ -41,7 +41,8 @@ class Statement:
 class Broken:
     """A part of a text that is not Python.
 
-    It is a line that could start a statement with the lines up to the next such line, or the lines before the first.
+    It is a line that could start a statement, with the lines up to the next such line. Or it is the lines before the
+    first such line.
 
     Attributes: `after` is the number of statements before the part.
     """

@@ -52,7 +52,7 @@ def check_stdio(source: str, where: str) -> None:
     except (ValueError, RecursionError):
         pass  # the message below names the form
     form = '{"input": text, "output": text}'
-    more = '"order" ("lines" or "words") and "tolerance" (a positive number)'
+    more = '"order" ("lines" or "words") and "tolerance" (a positive number below 1e9)'
     raise UserError(
         f'{where}: a test of kind "stdio" must be JSON of the form {form}. It may also hold {more}. UTF-8 must be able '
         "to encode input"

@@ -20,7 +20,7 @@ CANDIDATES = frozenset({"candidate", "f", "fn", "func", "function", "implementat
 
 
 def takes_candidate(tree: ast.AST) -> bool:
-    """Return whether a function has a parameter in CANDIDATES, or is a `check` that can take the candidate."""
+    """Return whether a function in `tree` has a parameter of CANDIDATES or is a `check` that can take the candidate."""
     for node in ast.walk(tree):
         if isinstance(node, FUNCTIONS):
             names = {part.arg for part in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}

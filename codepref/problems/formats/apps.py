@@ -19,7 +19,7 @@ _LITERALS = ("tags", "skill_types")
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row of APPS or TACO. Without an id in the row, the id is "TACO/" and a hash."""
+    """Return the problem of one row of APPS or TACO. A row without a column of ids gets the id "TACO/" and a hash."""
     return _problem(row, where, "input_output")
 
 

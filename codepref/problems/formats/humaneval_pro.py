@@ -22,7 +22,10 @@ _REQUEST = (
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. Its entry point is the last function of `new_problem`, or of `new_solution`."""
+    """Return the problem of one row.
+
+    Its entry point is the last function or class of `new_problem`, or of `new_solution` if `new_problem` has none.
+    """
     first, second = (text_field(row, key, where) for key in ("raw_problem", "new_problem"))
     task_id = row_id(row, "HumanEvalPro", ("id", "task_id"), [first, second])
     tests = text_tests([text_field(row, "test_code", where)], task_id, "test_code", where)

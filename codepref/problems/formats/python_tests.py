@@ -158,10 +158,10 @@ def _is_stated(name: str, statement: str) -> bool:
 
 
 def call_of_check(expression: str, where: str) -> tuple[str, str]:
-    """Return the name that an entry point in the form of an expression begins with, and the call of `check` with it.
+    """Return the name with which an expression begins, and the text of a call of `check` with this expression.
 
-    Expressions are names, attributes and calls without arguments. Raises UserError for another expression, which could
-    do anything.
+    expression: an entry point, made of a name, attributes and calls without arguments. Raises UserError for another
+    expression, which could do anything.
 
     >>> call_of_check("Solution().gap", "")
     ('Solution', 'check(Solution().gap)')
