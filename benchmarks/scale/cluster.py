@@ -32,7 +32,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 @contextlib.contextmanager
 def standing_cluster(nodes: int) -> Iterator[Any]:
-    """Return a cluster with a head without cores and `nodes` nodes with one core. It ends with the block."""
+    """Start a cluster of a head without cores and `nodes` nodes with one core, and yield it. It ends with the block."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["PYTHONPATH"] = module_environment()["PYTHONPATH"]
     from ray.cluster_utils import Cluster

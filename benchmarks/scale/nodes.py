@@ -68,7 +68,7 @@ def _run(nodes: int, count: int, seconds: float) -> dict[str, Any]:
 
 
 def _warm(engine: ClusterEngine, tasks: Sequence[Task], nodes: int) -> None:
-    """Run a solution that waits for nothing on each node, so that its worker has started."""
+    """Run solutions that wait for nothing, four for each node, so that the workers have started."""
     first = tasks[0]
     solution = Solution(first.problem.task_id, 0, "def f(x):\n    return x\n")
     for _ in engine.run((Task(first.problem, [solution], first.tests) for _ in range(4 * nodes)), limits=Limits()):

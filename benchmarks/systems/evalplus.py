@@ -61,7 +61,7 @@ def read_results(job: Job) -> dict[str, Any]:
 
 
 def compute_expected(job: Job) -> dict[str, Any]:
-    """Empty EvalPlus's cache, and return the seconds that EvalPlus takes for its expected outputs."""
+    """Empty EvalPlus's cache, and return the seconds that EvalPlus takes for the expected outputs of HumanEval+."""
     from appdirs import user_cache_dir
     from evalplus import evaluate
 

@@ -59,8 +59,8 @@ def run_samples(job: Job) -> dict[str, Any]:
 
     executor: "local" or "ray", which starts a Ray of one node.
 
-    The answer has `ray_seconds` (starting and ending Ray), `start_seconds` (until the first worker, or the first actor,
-    takes work), `work_seconds` (the rest of the execution) and `codes`, the codes of each sample in order.
+    The answer has `ray_seconds` (starting and ending Ray), `start_seconds` (starting the first workers, or the first
+    actor), `work_seconds` (the rest of the execution) and `codes`, the codes of each sample in order.
     """
     from codepref.config.scale import ScaleSection
     from codepref.execution.engine import usable_cpus
