@@ -1,4 +1,4 @@
-"""Describes a stream of problems: kinds of tests, lengths, facts to choose by, and the uses of the columns.
+"""Describes a stream of problems: kinds of tests, lengths, facts by which problems can be chosen, uses of the columns.
 
 Only some numbers are kept for each problem, so that a stream of millions of problems fits into memory.
 """

@@ -1,6 +1,6 @@
 """CodeContests (arXiv 2203.07814): public, private and generated tests, and solutions in several languages.
 
-Generated tests may be invalid inputs (google-deepmind/code_contests, issue 38).
+Generated tests may have invalid inputs (google-deepmind/code_contests, issue 38).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rows that trainers of reinforcement learning take: verl's (Eurus, DeepCoder and others) and NeMo Gym's.
 
-The prompt is a list of messages, and the tests stand under `reward_model` or `verifier_metadata`. Messages of the
-system and of assistants are left out of the prompt, since they ask for a form of answers that other trainers read.
+The prompt is a text or a list of messages, and the tests stand under `reward_model` or `verifier_metadata`. Only the
+user's messages are kept, since a system message can ask for a form of answers that other trainers read.
 """
 
 from __future__ import annotations
