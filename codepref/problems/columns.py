@@ -34,7 +34,7 @@ def decoded(value: Any, name: str, where: str) -> Any:
     gives None. A value that is no text is returned unchanged.
 
     name, where: the column, and the file and the line, for messages. Raises UserError for a text that is neither JSON
-    nor a Python literal, for values that are nested too deeply, and for texts on more levels than MAX_LEVELS.
+    nor a Python literal, for values that are nested too deeply, and for what is a text even after MAX_LEVELS decodings.
 
     >>> decoded("{'a': (1, None)}", "x", ""), decoded('"[1, true]"', "x", "")
     ({'a': (1, None)}, [1, True])
@@ -203,7 +203,7 @@ def unfenced(text: str) -> str:
 
 
 def seconds_of(value: Any, *, unit: float = 1.0) -> float | None:
-    """Return a time limit in seconds, or None if the value has no known form, or is not above 0 or not below 1e9.
+    """Return a time limit in seconds, or None if the value has no known form or is not above 0 and below 1e9 seconds.
 
     value: a number, a text such as "2.0 seconds" or "1500 ms", or {"seconds": 1, "nanos": 500000000}. unit: the seconds
     of a number without a unit.

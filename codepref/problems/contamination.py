@@ -54,9 +54,9 @@ class Text:
 class Overlap:
     """A training text that contains a held-out problem.
 
-    Attributes: `name` is the training text, and `heldout` the task_id of the problem. `kind` says whether the text
-    shares words or a program with the problem. `share` is the share of the statement's n-grams that the text contains,
-    and 1 for equal programs.
+    Attributes: `name` is that of the training text, and `heldout` the task_id of the problem. `kind` says whether the
+    text shares words or a program with the problem. `share` is the share of the statement's n-grams that the text
+    contains, and 1 for equal programs.
     """
 
     name: str

@@ -35,7 +35,10 @@ Rows = Iterable[tuple[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Instructions:
-    """Instructions, and the number of unusable rows for each reason. Rows that were only not drawn are not counted."""
+    """Instructions, and the number of unusable rows for each reason.
+
+    Usable rows that were not drawn are not counted.
+    """
 
     tasks: list[Instruction] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""AceCode-87K (arXiv 2502.01718), a list of asserts a row, and its copy with messages for training with rewards."""
+"""AceCode-87K (arXiv 2502.01718), whose rows hold lists of asserts, and its copy for training with rewards."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _DEFINED = re.compile(r"^(?:async )?(?:def|class) (\w+)", re.MULTILINE)
 
 
 def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tuple[Test, ...]:
-    """Return one test for each text that is not blank. The text shows what it is (see `read_test_text`).
+    """Return one test for each text that is not blank. The kind of a test follows from its text (see `read_test_text`).
 
     If all lines of a text are indented, this indentation is removed.
 
