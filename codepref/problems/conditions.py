@@ -71,8 +71,9 @@ class Condition:
           and lower case count as equal. `a|b` stands for a or b. A blank value stands for null, a blank text and an
           empty list.
         - `>=`, `<=`, `>` and `<` compare numbers or dates such as 2024-08-01. A number may be a text, such as "0.9" or
-          "85%", which is 0.85. The value 2024-08-01 stands for the whole day, and 2024-08 for the whole month. A cell
-          that is no number or date does not meet the condition.
+          "85%", which is 0.85. The value 2024-08-01 stands for the whole day, and 2024-08 for the whole month. In a
+          condition on one column, 2024 is a number and not a year. A cell that is no number or date does not meet the
+          condition.
         - `~` asks whether the cell contains the text, in upper or lower case.
         """
         cells = self.cells(row)
