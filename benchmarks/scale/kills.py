@@ -1,4 +1,4 @@
-"""Kills a raylet, an actor or the driver at random moments, and compares the files with those of this machine alone.
+"""Kills a raylet, an actor or the driver at random moments, and compares the files with those of a run without Ray.
 
 Two runs on one machine differ in what they measure, so the comparison leaves that out: the column `cpu_ms` of
 verdicts.parquet, and the keys of summary.json in MEASURED. What is left must be equal byte for byte, and there must be
@@ -83,7 +83,7 @@ def measure_kills(kept: KeptRuns, count: int, seed: int) -> dict[str, Any]:
 
 
 class _Work:
-    """The command whose files are compared, and the files of this machine alone."""
+    """The command whose files are compared, and the hashes of the files of a run without Ray."""
 
     def __init__(self, folder: Path, cluster: Any, problems: int = 24, copies: int = 4) -> None:
         self._folder, self._cluster = folder, cluster
@@ -140,7 +140,7 @@ class _Work:
         return figures | {"commands": commands, "kept_solutions": kept_solutions, "damage": damage}
 
     def _kill(self, victim: str, driver: subprocess.Popen[bytes], choice: float) -> bool:
-        """Kill something. Return whether there was something to kill, and the driver had not ended."""
+        """Kill the victim. Return whether there was one, and for an actor also whether the driver had not ended yet."""
         with contextlib.suppress(psutil.NoSuchProcess):
             if victim == "driver":
                 driver.kill()
@@ -193,7 +193,7 @@ class _Work:
 
 
 def _digest(path: Path) -> str:
-    """Return a hash of a file, without measured times."""
+    """Return a hash of a file without what a run measures, or "folder" for a folder."""
     if path.is_dir():
         return "folder"
     data = path.read_bytes()

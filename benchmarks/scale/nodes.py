@@ -20,7 +20,7 @@ TASKS = 50
 """The number of problems over which the solutions are spread."""
 
 LEAST_SHARE = 0.9
-"""The least share of linear growth that each number of nodes must reach."""
+"""The least share of linear growth from the first number of nodes that each number of nodes must reach."""
 
 
 def measure_nodes(kept: KeptRuns, sizes: Sequence[int], per_node: int, seconds: float, repeats: int) -> dict[str, Any]:
