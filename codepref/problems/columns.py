@@ -70,9 +70,9 @@ def _decoded_text(text: str, name: str, where: str) -> Any:
 
 
 def structs(value: Any, name: str, where: str) -> list[dict[str, Any]]:
-    """Return a list of structs. A struct of lists becomes such a list, and its other parts are left out. None gives [].
+    """Return a list of structs. A struct of lists becomes such a list, and its other parts are left out.
 
-    Raises UserError for another form, and for lists of different lengths.
+    None, and a struct without a list, give []. Raises UserError for another form, and for lists of different lengths.
 
     >>> structs({"input": ["1", "2"], "output": ["3", "4"]}, "tests", "")
     [{'input': '1', 'output': '3'}, {'input': '2', 'output': '4'}]

@@ -52,7 +52,7 @@ def load_problems(
     Raises UserError for a limit below 1, an unknown format or split, a source that is missing, malformed or without a
     usable row, unknown columns, and malformed conditions. Messages about rows name the source and the line or row. With
     `strict`, raises UserError for bad rows, and reading stops after ten messages. Raises MachineError if the hub cannot
-    be reached or the package `datasets` is missing.
+    be reached, a file of it cannot be kept on disk, or the package `datasets` is missing.
 
     >>> [problem.entry_point for problem in load_problems("HumanEval.jsonl.gz", limit=2)]  # doctest: +SKIP
     ['has_close_elements', 'separate_paren_groups']
@@ -71,7 +71,8 @@ class ProblemStream:
 
     source, format, strict: as in `load_problems`. compact: keep less about each row in memory. Messages about repeated
     ids then name no place, and `finish` returns no ids. watch: called with each row that becomes a problem, and the
-    problem. The first WATCHED rows are WatchedRows. The starter has no rows.
+    problem. The first WATCHED rows are WatchedRows. The starter has no rows. Raises UserError for an unknown format,
+    for malformed conditions, and for conditions on the starter.
 
     Attributes: `strict` is as given. `problems` is the number of problems so far. `format` is the format of the rows,
     or None before the first row and for the starter.
@@ -100,7 +101,11 @@ class ProblemStream:
         self.format: Format | None = None
 
     def __iter__(self) -> Iterator[Problem]:
-        """Yield the problems. Raises what `load_problems` raises, except for the errors that `finish` raises."""
+        """Yield the problems.
+
+        Raises what `load_problems` raises for a source that cannot be read and for unknown columns. With `strict`,
+        raises UserError at the tenth message about bad rows.
+        """
         if self._is_starter:
             for problem in _load_starter(self._name.place):
                 self.problems += 1

@@ -21,7 +21,10 @@ _REBINDS = frozenset({"exec", "eval", "globals", "locals", "vars", "setattr", "d
 """Functions through which a test can give a name another value, or a function other code, without an assignment."""
 
 _REACHES = frozenset({"sys", "inspect", "gc", "ctypes", "importlib", "builtins", "operator", "types", "__main__"})
-"""Modules through which a test can do the same. `sys` has the frames, the loaded modules and `sys.exit`."""
+"""Modules through which a test can rebind names or end the process early.
+
+`sys` has the frames, the loaded modules and `sys.exit`.
+"""
 
 _CHECKS = re.compile(
     "assert|raise|fail|check|verify|expect|ensure|require|valid|test|exit|equal|run|main", re.IGNORECASE

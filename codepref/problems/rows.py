@@ -39,7 +39,7 @@ _SPLITS = {"train", "test", "validation", "valid", "val", "dev", "heldout"}
 
 
 def read_rows(source: str, bad_line: BadLine = None) -> Rows:
-    """Yield (place, row) for each row of a source with any columns.
+    """Yield (place, row) for each row of a source. Rows may have any columns.
 
     source: the name of a file, a folder, a pattern of files such as "data/test-*.parquet", or a data set on the hub,
     with options after `#` (see `codepref.problems.source_names`). Rows that do not meet its conditions are left out. A

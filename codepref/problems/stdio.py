@@ -40,7 +40,10 @@ def stdio_entry(entry: Mapping[str, Any], where: str) -> str:
 
 
 def check_stdio(source: str, where: str) -> None:
-    """Raise UserError unless `source` is a JSON object as the table of this module describes it."""
+    """Raise UserError unless `source` is a JSON object as the table of this module describes it.
+
+    UTF-8 must be able to encode the input.
+    """
     try:
         document = json.loads(source)
         if isinstance(document, dict) and {"input", "output"} <= set(document) <= _KEYS:

@@ -78,6 +78,6 @@ def required(node: Function) -> list[str]:
 
 
 def can_take_candidate(node: Function) -> bool:
-    """Return whether the function can be called with the candidate as its only argument."""
+    """Return whether a function takes a positional argument, such as the candidate, and needs at most one argument."""
     positional = len(node.args.posonlyargs) + len(node.args.args)
     return len(required(node)) <= 1 and (positional >= 1 or node.args.vararg is not None)

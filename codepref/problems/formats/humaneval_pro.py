@@ -45,7 +45,10 @@ def read(row: Row, where: str) -> Problem:
 
 
 def last_function(code: str) -> str:
-    """Return the name of the last function or class of code that may end with a head or a docstring, or ""."""
+    """Return the name of the last function or class in `code`, or "" if there is none.
+
+    The code may end with the head of a function or with a docstring.
+    """
     for tail in ("", "\n    pass\n", "\n\tpass\n"):
         tree = parse(code + tail)
         if tree is not None:

@@ -25,7 +25,8 @@ CODE = ("code", "coding", "code_generation", "programming")
 def read_verl(row: Row, where: str) -> Problem:
     """Return the problem of one row of verl, whose ground truth holds inputs and outputs, or tests in Python.
 
-    The id is "verl/" and a hash, since `extra_info.index` may repeat. Raises what `verl_parts` raises.
+    The id is "verl/" and a hash, since `extra_info.index` may repeat. Raises UserError if `ability` names anything but
+    code, and for a malformed row.
     """
     statement, truth = verl_parts(row, where)
     meta = kept(row, "verl", ("data_source", "ability", "extra_info"))

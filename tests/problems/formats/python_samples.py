@@ -116,7 +116,7 @@ WRONG_TURN = TURN.replace("return turned", "return head")
 
 
 def fenced(program: str) -> str:
-    """Return a program as models write it."""
+    """Return a program in a Markdown fence between two sentences, as models write it."""
     return f"Here it is.\n\n```python\n{program}```\nIt takes linear time.\n"
 
 
