@@ -2,9 +2,9 @@
 
 Each trainer is in an environment of its own, since trainers need different versions of the same packages. The folder
 of an environment is given as NAME=FOLDER, and `readers/read_NAME.py` runs with its Python. A reader loads the exported
-file, by the exported settings except for TRL, and returns the texts that the trainer's code makes of the rows. A row
-arrives whole if its prompt part holds each message of the prompt and not the chosen (or the only) answer, its answer
-parts hold the answers, and its label, if it has one, is right.
+file and returns the texts that the trainer's code makes of the rows. Except for TRL, it uses the exported settings. A
+row arrives whole if its prompt part holds each message of the prompt and not the chosen (or the only) answer, its
+answer parts hold the answers, and its label, if it has one, is right.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ class Facts(NamedTuple):
 
     share: its share of all solutions. tests: the share of the tests that its solutions pass on average. relative:
     `tests` divided by the largest share of tests that any solution passes. variety: e / (e + 1), where e is the entropy
-    of the group's answers in nats. others: the share of all other solutions that belong to the same group as a solution
-    of the group. members, solutions: the numbers of solutions in the group and in all.
+    of the group's answers in nats. others: (members - 1) / (solutions - 1), or 0 for a single solution. members,
+    solutions: the numbers of solutions in the group and in all.
     """
 
     share: float

@@ -15,8 +15,8 @@ def run_samples(job: Job) -> dict[str, Any]:
     """Run `evalplus.evaluate` on a file of samples.
 
     EvalPlus limits each input, and the whole test to a little more than 60 s. An input may take `seconds` of wall-clock
-    time, or five times as long as the canonical solution took, whichever is more. codepref also gives five times the
-    reference's time, but to a whole test. If `seconds` is None, EvalPlus's own limits hold.
+    time, or five times as long as the canonical solution took, whichever is more. codepref gives a whole test at least
+    five times the CPU time of its reference. If `seconds` is None, EvalPlus's own limits hold.
 
     `phases` of the answer has the seconds for expected outputs. `printed` has the lines with which EvalPlus reports
     pass@k.

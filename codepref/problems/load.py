@@ -52,7 +52,7 @@ def load_problems(
     Raises UserError for a limit below 1, an unknown format or split, a source that is missing, malformed or without a
     usable row, unknown columns, and malformed conditions. Messages about rows name the source and the line or row. With
     `strict`, raises UserError for bad rows, and reading stops after ten messages. Raises MachineError if the hub cannot
-    be reached, a file of it cannot be kept on disk, or the package `datasets` is missing.
+    be reached, its files cannot be kept on disk, or the package `datasets` is missing.
 
     >>> [problem.entry_point for problem in load_problems("HumanEval.jsonl.gz", limit=2)]  # doctest: +SKIP
     ['has_close_elements', 'separate_paren_groups']
