@@ -103,7 +103,7 @@ def run_many(job: Job) -> dict[str, Any]:
     the files.
 
     The answer has the seconds of the whole execution, the CPU seconds of the driver without its workers, the largest
-    measured size in bytes of the folder `parts`, which holds the verdicts of an unfinished run, the sizes of the
+    measured size in bytes of the folder `parts`, which holds the data of an unfinished run, the sizes of the
     finished files, the counts of solutions, verdicts and codes, and a hash of all verdicts in their order.
     """
     from benchmarks.scale.synthetic import problems, solutions
