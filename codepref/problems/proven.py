@@ -124,7 +124,7 @@ def output_proves(source: str, entry_point: str, helpers: str) -> bool:
 
 
 def cannot_fail(tree: ast.Module, entry_point: str) -> bool:
-    """Return whether a test holds nothing that checks a result.
+    """Return True only if a test holds nothing that checks a result.
 
     Such a test has no `assert`, `raise`, `with`, `while`, `from ... import` or decorator. It calls only the entry
     point, `candidate`, builtins, what it defines itself, and methods whose names do not say that they check something.
