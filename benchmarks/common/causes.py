@@ -104,9 +104,10 @@ def repaired(facts: Facts) -> str:
 
 
 def limits(facts: Facts) -> str:
-    """Return a cause when a system stopped the sample at its time limit, or when the peer may have done so.
+    """Return a cause when one system stopped the sample at its time limit and the other system passes the sample.
 
-    The peer may have done so when codepref passes the sample after more CPU time than half of the limit.
+    Another cause is that codepref passes the sample after more CPU time than half of the limit, since the peer may then
+    have stopped the sample at its limit.
     """
     ours, theirs, seconds = facts["ours"], facts["theirs"], facts["seconds"]
     used = ours["cpu_ms"] / 1000

@@ -20,8 +20,8 @@ PLAIN = (int, float, complex, str, bytes, bool, type(None), list, tuple, dict, s
 def probe(problem: dict[str, Any], solution: str, cpu_seconds: float = 10.0) -> dict[str, Any]:
     """Describe the first input for which the sample's output is not the canonical output.
 
-    An output counts as another one if its value or its type differs, if it is not plain data, or if the sample raises
-    an exception.
+    An output counts as different if its value or its type differs, if it is not plain data, or if the sample raises an
+    exception.
 
     problem: a row of an EvalPlus file. cpu_seconds: the CPU time that the child may take, in which the sample and the
     canonical solution run.

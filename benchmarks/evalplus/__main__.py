@@ -1,6 +1,6 @@
 """Compares codepref's verdicts and pass@k with EvalPlus 0.3.1, and runs BigCodeBench's gold solutions in the sandbox.
 
-Everything runs in this interpreter. Make an environment for this benchmark, and install in it codepref, evalplus and
+All systems run with this interpreter. Make an environment for this benchmark, and install in it codepref, evalplus and
 the packages that BigCodeBench's problems need. The commands that run samples cut themselves off from the network first.
 EvalPlus runs samples unconfined. BigCodeBench's gold solutions also run unconfined once, by Python's unittest.
 """

@@ -40,7 +40,7 @@ sys.dont_write_bytecode = True
 sys.addaudithook(audit)
 unittest.main("__test__")
 """
-"""A program that runs the suite. It records from Python's audit events whether the suite uses files or the network."""
+"""A program that runs the suite. It records from Python's audit events whether the suite writes files or connects."""
 
 
 def run_gold(file: Path) -> dict[str, Any]:

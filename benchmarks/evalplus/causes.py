@@ -48,7 +48,7 @@ def evalplus_memory(facts: Facts) -> str:
 
 
 def evalplus_input_limit(facts: Facts) -> str:
-    """Return a cause when EvalPlus's time limit of one input ended the sample.
+    """Return a cause when codepref passes the sample, and EvalPlus's time limit of one input ended it.
 
     The sign is that the sample passes with more time, or that EvalPlus's check of the sample timed out.
     """

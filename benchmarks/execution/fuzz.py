@@ -1,4 +1,4 @@
-"""Runs the fuzz target of the execution engine, which is in tests/execution, and writes its report."""
+"""Runs the fuzz target in tests/execution against the execution engine, and writes its report."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ MAX_EXAMPLES = 20
 MAX_EXAMPLES_PER_SOLUTION = 2
 """The largest number of examples of one pair of codes that come from one solution."""
 LIMITS = {"test_seconds": 0.1, "load_seconds": 1.0, "memory_bytes": 1 << 30}
-"""Limits of the plain processes. codepref has the same limits when a test may take 0.1 s of CPU."""
+"""Limits of the plain processes. When a test may take 0.1 s of CPU, codepref has these limits too."""
 
 Cells = list[list[str]]
 """Verdict codes by task, solution and test."""

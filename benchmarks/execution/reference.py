@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 WALL_SECONDS = 10.0
-"""Wall-clock seconds after which a child is killed, so that a child that sleeps comes to an end."""
+"""Wall-clock seconds after which a child is killed, so that a child that sleeps also ends."""
 LOADING = (1 << 32) - 1
 """The head of the page while the solution loads. Later the head is the index of the test that runs."""
 HEAD = 4

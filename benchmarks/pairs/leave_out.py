@@ -29,7 +29,7 @@ ODDS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
 """The values of the constant of the confidence that are tried; see `confidence_of`."""
 RESAMPLES = 200
 SPLITS = 10
-"""The number of random halves."""
+"""The number of times that the problems are halved at random."""
 HALVED = "codegen16b"
 
 

@@ -113,7 +113,7 @@ def figures(answers: Sequence[Answer], draws: int) -> dict[str, Any]:
 
 
 def calibration_floor(confidence_PD: npt.NDArray[np.float64]) -> float:
-    """Return the calibration error to expect if the confidence is calibrated, with as many problems as there are.
+    """Return the calibration error to expect of a calibrated confidence with this number of problems.
 
     confidence_PD: one row for each problem, one column for each draw, -1 for no pair. In each of 200 simulations a pair
     is right with its confidence as the chance. One random number decides all draws of a problem, since they share the

@@ -1,13 +1,13 @@
 """Measures answers and tokens a second of engines on the same requests. The engines take turns.
 
 generate     Transformers' `generate` in float32, in padded batches of requests with prompts of similar length
-embedded     codepref's engine in this process, which `--model FOLDER` uses
+embedded     codepref's engine in this process, which codepref uses for the folder of a model
 vllm         vLLM's offline loop, in the Python that --vllm-python names
 vllm-server  codepref with the preset `vllm`: codepref starts `vllm serve` of the same Python, and asks it
 server       codepref's engine for servers, with the server that --base-url names
 
-An engine that is not measured has a row with the reason in place of figures. The results files keep their parts about
-other models.
+An engine of --engines whose option is missing has a row with the reason in place of figures. The results files keep
+their parts about other models.
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ class Vllm:
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """Return the figures of each engine, or the reason why it was not measured."""
+    """Return the figures of each engine or the reason why it was not measured, and a comparison of greedy texts."""
     absent = {
         name: reason
         for name, given, reason in (

@@ -1,4 +1,4 @@
-"""Runs vLLM's offline loop. It is started in vLLM's own environment, which holds no codepref.
+"""Runs vLLM's offline loop. It is started in vLLM's own environment, and needs no codepref.
 
 The first line of stdin is a JSON object with `model`, `options` (options of `vllm serve`), `prompts` (lists of tokens)
 and `n`. When the model is loaded, one line is written to stdout. Each further line of stdin holds the settings of a

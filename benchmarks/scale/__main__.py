@@ -2,9 +2,11 @@
 
 one-node     Compares `execute` on this machine with `--executor ray` on one node, on the samples of CodeGen-16B. The
              executors run in turn. The start of Ray is counted apart.
-nodes        Runs solutions that wait a fixed time on 1, 2, 4 and 8 nodes, and compares the rates with linear growth.
-kills        Kills a raylet, an actor or the driver at a random moment, many times. Afterwards the files must be those
-             of this machine alone, apart from measured times, and no process may be left.
+nodes        Runs solutions that wait a fixed time, by default on 1, 2, 4 and 8 nodes, and compares the rates with
+             linear growth.
+kills        Kills a raylet, an actor or the driver at a random moment, many times. Afterwards the files must
+             equal those of a run without Ray, apart from times, rates and a count of the last command, and no process
+             may be left.
 million      Runs many tiny solutions on this machine and on Ray, and measures the driver's memory, the rate and the
              files.
 

@@ -1,4 +1,4 @@
-"""A Ray cluster with several raylets on this machine, and the processes that work on it leaves behind."""
+"""Starts a Ray cluster with several raylets on this machine, and finds processes that a command left behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psutil
 from benchmarks.common.process import module_environment
 
 STORE_BYTES = 80 << 20
-"""The size of a node's object store: the least that Ray allows is a little less."""
+"""The size of a node's object store. It is a little more than the least size that Ray allows."""
 
 PATIENCE_SECONDS = 20.0
 """How long processes may take to end after the command that needed them."""
@@ -32,7 +32,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 @contextlib.contextmanager
 def standing_cluster(nodes: int) -> Iterator[Any]:
-    """Return a cluster with a head without cores and `nodes` nodes with one core. It ends with the block."""
+    """Start a cluster of a head without cores and `nodes` nodes with one core, and yield it. It ends with the block."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["PYTHONPATH"] = module_environment()["PYTHONPATH"]
     from ray.cluster_utils import Cluster
@@ -60,7 +60,7 @@ def adopt_orphans() -> None:
 def processes_left(patience: float = PATIENCE_SECONDS, standing: tuple[str, ...] = STANDING) -> list[str]:
     """Return the command lines of descendants of this process, without those that hold a text of `standing`.
 
-    Processes get some time to end. Dead children are collected.
+    Processes get `patience` seconds to end. The exit status of dead children is collected, except for Ray's own.
     """
     end = time.monotonic() + patience
     while (left := _working(standing)) and time.monotonic() < end:
@@ -82,7 +82,7 @@ def _working(standing: tuple[str, ...]) -> list[str]:
 
 
 def _collect(process: psutil.Process) -> None:
-    """Take the exit status of an adopted orphan. Children of Ray's own code are left to it."""
+    """Collect the exit status of a dead child. A process with "ray" in its name is left to Ray's own code."""
     if process.ppid() == os.getpid() and "ray" not in process.name().lower():
         with contextlib.suppress(ChildProcessError):
             os.waitpid(process.pid, os.WNOHANG)

@@ -57,5 +57,5 @@ def load_average() -> float:
 
 
 def rounded(value: float) -> float:
-    """Return a number with three digits."""
+    """Return a number rounded to three significant digits."""
     return float(f"{value:.3g}")

@@ -1,4 +1,4 @@
-"""Kills a raylet, an actor or the driver at random moments, and compares the files with those of this machine alone.
+"""Kills a raylet, an actor or the driver at random moments, and compares the files with those of a run without Ray.
 
 Two runs on one machine differ in what they measure, so the comparison leaves that out: the column `cpu_ms` of
 verdicts.parquet, and the keys of summary.json in MEASURED. What is left must be equal byte for byte, and there must be
@@ -44,7 +44,7 @@ MAX_SECONDS = 300.0
 """How long one command may take."""
 
 MEASURED = ("seconds", "cpu_seconds", "samples_per_second", "cells_per_second", "judged_in_this_run")
-"""The keys of summary.json that hold times, and what the last of several commands did."""
+"""The keys of summary.json that hold times or rates, or what the last of several commands did."""
 
 BODIES = (
     "return x + {at}",
@@ -55,11 +55,11 @@ BODIES = (
     "exit()",
     "import time\n    time.sleep(0.05)\n    return x + {at}",
 )
-"""The bodies of the solutions: right and wrong ones, and ones that do what is forbidden. None takes CPU time."""
+"""The bodies of the solutions: right and wrong ones, and ones that do what is forbidden. None takes much CPU time."""
 
 
 def measure_kills(kept: KeptRuns, count: int, seed: int) -> dict[str, Any]:
-    """Run the same work `count` times, with one kill each. Return what went wrong."""
+    """Run the same work `count` times, with one kill each. Return the counts, and what went wrong as `damage`."""
     adopt_orphans()
     with tempfile.TemporaryDirectory() as name, standing_cluster(NODES) as cluster:
         work = _Work(Path(name), cluster)
@@ -83,7 +83,7 @@ def measure_kills(kept: KeptRuns, count: int, seed: int) -> dict[str, Any]:
 
 
 class _Work:
-    """The command whose files are compared, and the files of this machine alone."""
+    """The command whose files are compared, and the hashes of the files of a run without Ray."""
 
     def __init__(self, folder: Path, cluster: Any, problems: int = 24, copies: int = 4) -> None:
         self._folder, self._cluster = folder, cluster
@@ -105,7 +105,10 @@ class _Work:
             raise SystemExit(f"without a kill, the files differ: {_differences(undisturbed, self._expected)}")
 
     def disturbed(self, chance: random.Random) -> dict[str, Any]:
-        """Run the command once with a kill, and again if that ended it. Return what was killed and what went wrong."""
+        """Run the command with a kill, and run it again if the driver was killed. Return facts and what went wrong.
+
+        If the command ends before its kill, it starts anew with an earlier kill, at most five times in all.
+        """
         victim, share, choice = chance.choice(VICTIMS), chance.uniform(0.0, 1.0), chance.random()
         out = self._folder / "out"
         shutil.rmtree(out, ignore_errors=True)
@@ -137,7 +140,7 @@ class _Work:
         return figures | {"commands": commands, "kept_solutions": kept_solutions, "damage": damage}
 
     def _kill(self, victim: str, driver: subprocess.Popen[bytes], choice: float) -> bool:
-        """Kill something. Return whether there was something to kill, and the driver had not ended."""
+        """Kill the victim. Return whether there was one, and for an actor also whether the driver had not ended yet."""
         with contextlib.suppress(psutil.NoSuchProcess):
             if victim == "driver":
                 driver.kill()
@@ -190,7 +193,7 @@ class _Work:
 
 
 def _digest(path: Path) -> str:
-    """Return a hash of a file, without measured times."""
+    """Return a hash of a file without what a run measures, or "folder" for a folder."""
     if path.is_dir():
         return "folder"
     data = path.read_bytes()

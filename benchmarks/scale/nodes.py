@@ -20,13 +20,13 @@ TASKS = 50
 """The number of problems over which the solutions are spread."""
 
 LEAST_SHARE = 0.9
-"""The least share of linear growth that each number of nodes must reach."""
+"""The least share of linear growth from the first number of nodes that each number of nodes must reach."""
 
 
 def measure_nodes(kept: KeptRuns, sizes: Sequence[int], per_node: int, seconds: float, repeats: int) -> dict[str, Any]:
-    """Run `per_node` solutions for each node on each number of nodes. Return the rates and shares of linear growth.
+    """Run `per_node` solutions for each node on each number of nodes. Return the rates.
 
-    seconds: how long a solution waits.
+    The result also has the shares of linear growth that the rates reach. seconds: how long a solution waits.
     """
     for repeat in range(repeats):
         for nodes in sizes:
@@ -68,7 +68,7 @@ def _run(nodes: int, count: int, seconds: float) -> dict[str, Any]:
 
 
 def _warm(engine: ClusterEngine, tasks: Sequence[Task], nodes: int) -> None:
-    """Run a solution that waits for nothing on each node, so that its worker has started."""
+    """Run solutions that wait for nothing, four for each node, so that the workers have started."""
     first = tasks[0]
     solution = Solution(first.problem.task_id, 0, "def f(x):\n    return x\n")
     for _ in engine.run((Task(first.problem, [solution], first.tests) for _ in range(4 * nodes)), limits=Limits()):

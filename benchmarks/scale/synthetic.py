@@ -29,7 +29,10 @@ def solutions(count: int, per_problem: int) -> Iterator[Solution]:
 
 
 def sleepers(count: int, seconds: float, tasks: int) -> Iterator[Solution]:
-    """Yield different solutions that wait for a time and are then right, one task after the other."""
+    """Yield different right solutions, which first wait for `seconds`.
+
+    tasks: the number of problems, which take turns.
+    """
     for number in range(count):
         at, sample = number % tasks, number // tasks
         text = f"import time\ntime.sleep({seconds})\ndef f(x):\n    return x + {at}  # {sample}\n"

@@ -21,7 +21,10 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def post(self, path: str, body: bytes) -> tuple[int, dict[str, str], Any]:
-        """Return the status, the headers and the JSON of an answer. Raises OSError if the connection breaks."""
+        """Return the status, the headers and the JSON of an answer. The JSON is None if the answer has no body.
+
+        Raises OSError if the connection fails or breaks.
+        """
         if self._writer is None or self._writer.is_closing():
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=1 << 24)
         reader, writer = self._reader, self._writer

@@ -55,7 +55,8 @@ Codes = dict[tuple[str, str], str]
 def run_locally(load: Load) -> tuple[float, Codes]:
     """Return the seconds that the local engine takes, and the codes of each solution.
 
-    The time does not include the start of the workers and the programs that do nothing.
+    The time does not include the start of the workers. Nor does it include `screen`, which runs programs that do
+    nothing, to find tests that prove nothing.
     """
     groups: dict[str, list[Solution]] = {}
     for solution in load.solutions:

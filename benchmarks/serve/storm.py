@@ -109,7 +109,7 @@ class Storm:
         self.seconds: list[float] = []
 
     async def run(self, count: int) -> None:
-        """Send `count` requests."""
+        """Send `count` requests. A flood counts as one request."""
         numbers = iter(range(count))
         await asyncio.gather(*(self._client(numbers) for _ in range(CLIENTS)))
 

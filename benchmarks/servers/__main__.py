@@ -1,9 +1,9 @@
 """Runs AI feedback and sampling against a scripted server. Counts what is lost, invented or paid twice.
 
 faults       Runs `codepref respond` and `codepref judge` undisturbed, and again with SIGKILL at random moments. The
-             server fails a fifth of its calls (429, 500, hangs, cut answers, broken JSON, errors and aborted
-             answers with status 200), and a fifth of the judge's answers are broken. Compares the results of both runs
-             byte by byte, and the ledgers with the server's own counts.
+             server fails about a fifth of its calls (429, 500, hangs, cut answers, broken JSON, errors and aborted
+             answers with status 200), and about a fifth of the judge's answers have a fault. Compares the results of
+             both runs byte by byte, and the ledgers with the server's own counts.
 throughput   Runs the same commands with a server that takes 200 ms a call and answers 64 calls at once.
 million      Runs `codepref sample`, by default for a million answers, kills it when the server has answered 90% of the
              calls, and continues it. Measures memory, and the time until each command gets its first answer.

@@ -50,7 +50,7 @@ def _write_problems(path: Path, count: int) -> None:
 def _run(command: list[str], server: ScriptedServer, kill_at: int | None) -> dict[str, Any]:
     """Run the command to its end, or kill it when the server has answered `kill_at` calls.
 
-    Raises SystemExit if a command that is not killed fails.
+    Raises SystemExit if the command fails and `kill_at` is None.
     """
     before, begun, first, cpu = server.counts()["answered"], time.monotonic(), None, 0.0
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -39,7 +39,7 @@ def measure_throughput(problems: int) -> dict[str, Any]:
 
 
 def memory_mb(pid: int) -> float:
-    """Return the resident MiB of a process and its children."""
+    """Return the resident MiB of a process and of the children that its main thread started."""
     total = 0.0
     for process in (pid, *child_ids(pid)):
         try:
@@ -51,7 +51,7 @@ def memory_mb(pid: int) -> float:
 
 
 def child_ids(pid: int) -> list[int]:
-    """Return the ids of a process's children, or [] for a process that has ended."""
+    """Return the ids of the children that the main thread of a process started, or [] if the process has ended."""
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except (FileNotFoundError, ProcessLookupError):

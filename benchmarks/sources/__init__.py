@@ -1,1 +1,1 @@
-"""How fast codepref reads sources of problems."""
+"""Measures how fast codepref reads sources of problems."""

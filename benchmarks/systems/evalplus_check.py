@@ -62,8 +62,10 @@ def check(dataset: str, solution: str, problem: dict[str, Any], expected: dict[s
     The result has:
     ended: whether the check ran to its end without an exception.
     inputs: the number of inputs. counted: the number of inputs that EvalPlus counted as run.
-    raised: the type of the last exception that the solution raised, and the seconds of its call. "" for none.
-    limit: the wall-clock seconds that the last counted input may take.
+    raised: the type of the last exception that the solution's function raised, and the seconds of its call. "" for
+    none.
+    limit: the wall-clock seconds that the last counted input may take, or those of the first input if none is counted.
+    0.0 without inputs.
     spent: the seconds of the whole check.
     """
     from evalplus.config import DEFAULT_GT_TIME_LIMIT_FACTOR, DEFAULT_MIN_TIME_LIMIT

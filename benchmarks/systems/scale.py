@@ -59,8 +59,8 @@ def run_samples(job: Job) -> dict[str, Any]:
 
     executor: "local" or "ray", which starts a Ray of one node.
 
-    The answer has `ray_seconds` (starting and ending Ray), `start_seconds` (until the first worker, or the first actor,
-    takes work), `work_seconds` (the rest of the execution) and `codes`, the codes of each sample in order.
+    The answer has `ray_seconds` (starting and ending Ray), `start_seconds` (starting the first workers, or the first
+    actor), `work_seconds` (the rest of the execution) and `codes`, the codes of each sample in order.
     """
     from codepref.config.scale import ScaleSection
     from codepref.execution.engine import usable_cpus
@@ -98,12 +98,13 @@ def run_samples(job: Job) -> dict[str, Any]:
 def run_many(job: Job) -> dict[str, Any]:
     """Run many tiny solutions, which are made as they are read. Keys of the job:
 
-    count: the number of solutions. per_problem: how many of them belong to one problem. tests: of each problem.
-    executor, workers: as in `run_samples`. address: of the cluster, or "". out: the folder of the files.
+    count: the number of solutions. per_problem: how many of them belong to one problem. tests: the number of tests of
+    each problem. executor, workers: as in `run_samples`. address: the address of the cluster, or "". out: the folder of
+    the files.
 
     The answer has the seconds of the whole execution, the CPU seconds of the driver without its workers, the largest
-    size of the folder of an unfinished run in bytes, the sizes of the finished files, the counts of codes, and a hash
-    of all codes in the order of the table.
+    measured size in bytes of the folder `parts`, which holds the data of an unfinished run, the sizes of the
+    finished files, the counts of solutions, verdicts and codes, and a hash of all verdicts in their order.
     """
     from benchmarks.scale.synthetic import problems, solutions
     from codepref.config.scale import ScaleSection

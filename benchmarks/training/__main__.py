@@ -1,4 +1,4 @@
-"""Compares codepref's DPO training with plain TRL on the same pairs: tokens a second, peak memory, loss of every step.
+"""Compares codepref's DPO training with plain TRL on the same pairs: tokens a second, peak memory, losses.
 
 The model is a randomly initialised Qwen2 of 0.5B parameters, or a small one with --size tiny. The pairs are samples of
 CodeGen-16B for HumanEval problems. Each run has its own process, and the two systems alternate. The results files keep

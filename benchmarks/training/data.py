@@ -22,7 +22,7 @@ SETS = {"one pair a prompt": 1, "four pairs a prompt": 4}
 def build_model(folder: Path, size: str) -> None:
     """Write a model with random weights and the starter's tokenizer to `folder`, unless the folder has a model.
 
-    A fixed seed draws the weights.
+    The weights are drawn with a fixed seed.
     """
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -44,7 +44,7 @@ def build_model(folder: Path, size: str) -> None:
 def load_pairs(model: str, data: Path, problems: int, pairs: int, max_length: int) -> list[Pair]:
     """Return `pairs` pairs for each of at most `problems` problems, shuffled.
 
-    Chosen and rejected are arbitrary samples. Problems with too few distinct samples that fit into
+    Chosen and rejected are arbitrary samples. Problems with too few distinct samples that hold text and fit into
     `max_length` are left out. model: the folder of the tokenizer. max_length: the largest number of tokens of prompt
     and answer together.
     """

@@ -25,7 +25,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     begun: list[float] = []
 
     class Clock(TrainerCallback):  # type: ignore[misc]
-        """Records when TRL begins to train."""
+        """Records when the trainer begins to train."""
 
         def on_train_begin(self, *_: Any, **__: Any) -> None:
             begun.append(time.perf_counter())

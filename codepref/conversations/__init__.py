@@ -1,1 +1,1 @@
-"""Rows of published data sets -> prompts and answers as messages."""
+"""Turns rows of published data sets into prompts and answers, which are lists of messages."""

@@ -38,8 +38,9 @@ ANSWERS = (
 
 LABELS = ("label", "kto_tag")
 IDS = ("task_id", "problem_id", "prompt_id", "question_id")
-"""The columns that may name the problem of an answer. The first one that holds a text or a whole number is used.
+"""The columns that may name the problem of an answer.
 
+The first one that holds a whole number, or a text that is not blank, is used.
 The column `id` is not among them, since it often names the row and not the problem.
 """
 

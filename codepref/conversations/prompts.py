@@ -58,8 +58,8 @@ def prompt_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Messag
 def with_system(row: Mapping[str, Any], turns: Sequence[Message], where: str, used: set[str]) -> list[Message]:
     """Return turns with the system text of a row, if it has one, at their beginning.
 
-    If the turns begin with a system message already, its text follows that of the row. If it contains the row's text,
-    it stays unchanged. Raises UserError for a system text of the row that is not text.
+    If the turns begin with a system message already, its text follows that of the row. A message that already
+    contains the row's text stays unchanged. Raises UserError if the system text of the row is not a text.
     """
     turns = list(turns)
     for name in SYSTEMS:

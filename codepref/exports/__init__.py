@@ -1,4 +1,4 @@
-"""The table of the trainers for which codepref writes files. Each trainer has a file in this folder.
+"""The table of the trainers for which codepref writes files. The folder has a file for each trainer of codepref.
 
 Another package adds a trainer with an entry point of group `codepref.exports` that names a `Trainer`.
 """

@@ -1,4 +1,4 @@
-"""axolotl: messages in the prompt, texts as answers, and the lines of `datasets:` in its YAML file. Pure.
+"""axolotl: rows of messages (answers of pairs are texts), and the lines of `datasets:` for its YAML file. Pure.
 
 axolotl 0.19 looks for the text of each answer in the output of the chat template. A template that trims its texts makes
 this search fail, and the answer is then cut to its last character. White space at the ends of an answer is therefore
@@ -33,7 +33,10 @@ def pair_row(pair: Pair) -> dict[str, Any]:
 
 
 def labelled_row(example: Example) -> dict[str, Any]:
-    """Return the row of a labelled answer. Its column `completion` holds the whole conversation."""
+    """Return the row of a labelled answer. Its column `completion` holds the whole conversation.
+
+    Raises UnfitError as `pair_row` does.
+    """
     answer = {"role": "assistant", "content": filled(text_of(example.completion)).strip()}
     return {
         "completion": whole(_known(example.prompt), [answer]),
@@ -43,7 +46,10 @@ def labelled_row(example: Example) -> dict[str, Any]:
 
 
 def demonstration_row(example: Example) -> dict[str, Any]:
-    """Return the row of a demonstration. Each message has a flag `train`, which is true for the answer only."""
+    """Return the row of a demonstration. Each message has a flag `train`, which is true for the answer only.
+
+    Raises UnfitError as `pair_row` does.
+    """
     answer = {"role": "assistant", "content": filled(text_of(example.completion)).strip()}
     marked = [{**turn, "train": False} for turn in _known(example.prompt)]
     return {"messages": [*marked, {**answer, "train": True}], "task_id": example.task_id}

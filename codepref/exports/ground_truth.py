@@ -1,4 +1,4 @@
-"""Writes tests in the forms of published data sets for reinforcement learning, which codepref reads too. Pure."""
+"""Writes tests in forms of published data sets for reinforcement learning. codepref reads these forms too. Pure."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def answer_row(example: Example) -> dict[str, Any]:
 
 
 def labelled_row(example: Example) -> dict[str, Any]:
-    """Return the row of a labelled answer for KTO."""
+    """Return the row of a labelled answer for KTO. Raises UnfitError as `answer_row` does."""
     return {**answer_row(example), "label": example.wanted}
 
 

@@ -1,4 +1,4 @@
-"""OpenRLHF: TRL's columns, and the options with which OpenRLHF reads them by the chat template. Pure."""
+"""OpenRLHF: TRL's columns, and the options with which OpenRLHF puts them into the chat template. Pure."""
 
 from __future__ import annotations
 

@@ -58,10 +58,11 @@ def _refusal(to: str, trainer: Trainer, kind: str) -> str:
 
 
 def write_rows(layout: Layout, items: Iterable[Any], out: Path, source: str) -> Exported:
-    """Write Pairs, Examples or Problems, and the settings beside them.
+    """Write Pairs, Examples or Problems, and the settings beside them. Return what was written.
 
-    An item that the trainer would drop or misread is left out and counted. source: the name of the items' source.
-    Raises UserError if no item is left, and for settings that cannot be merged into a file that is there already.
+    An item is left out and counted if the trainer would drop or misread it, or if a text in it holds a lone surrogate.
+    source: the name of the items' source. Raises UserError if no item is left, and for settings that cannot be merged
+    into a file that is there already.
     """
     left_out: Counter[str] = Counter()
     count = 0

@@ -16,8 +16,9 @@
 
 The test passes if the result is right. A tuple counts as a list, and a key of a dict may be the text or the value that
 JSON writes as this text. Without `tolerance`, where a float is expected, a float may differ by 1e-6 + 1e-7 |expected|,
-and a whole number may differ by rounding. Other numbers and texts must be equal. If a solution lacks the class, its
-function of the method's name is called. If it lacks the function, the method of its class `Solution` is called.
+and a whole number may differ by rounding. NaN is right where NaN is expected. Other numbers and texts must be equal. If
+a solution lacks the class, its function of the method's name is called. If it lacks the function, the method of its
+class `Solution` is called.
 """
 
 from __future__ import annotations
@@ -105,7 +106,10 @@ def check_call(source: str, where: str) -> str:
     except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError):
         pass  # the message below names the form
     form = '{"function": name, "arguments": list or the text of a Python list, "expected": value}'
-    more = '"class", "wrapped", "order" ("items" or "all"), "tolerance", "arguments_as" and "result_as"'
+    more = (
+        '"class", "wrapped" (true only if "expected" is a list of one item), "order" ("items" or "all"), "tolerance" '
+        '(a positive number below 1e9), "arguments_as" and "result_as"'
+    )
     raise UserError(
         f'{where}: a test of kind "calls" is malformed. It must be JSON of the form {form}, and may hold {more}'
     )

@@ -65,7 +65,7 @@ def check_checker_source(source: str, where: str) -> str:
 
 
 def check_checker(checker: str, where: str) -> None:
-    """Raise UserError for a checker that is no Python program, or that uses a name of EVALUATING.
+    """Raise UserError for a checker that is empty or no Python program, or that uses a name of EVALUATING.
 
     If a checker ran what a solution printed, the solution could decide its own verdict.
     """
@@ -77,7 +77,7 @@ def check_checker(checker: str, where: str) -> None:
 def _why_refused(checker: str) -> str:
     tree = parse(checker)
     if tree is None or not tree.body:
-        return "is not a Python program"
+        return "is empty, or cannot be read as a Python program"
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):

@@ -34,7 +34,7 @@ def decoded(value: Any, name: str, where: str) -> Any:
     gives None. A value that is no text is returned unchanged.
 
     name, where: the column, and the file and the line, for messages. Raises UserError for a text that is neither JSON
-    nor a Python literal, for values that are nested too deeply, and for texts on more levels than MAX_LEVELS.
+    nor a Python literal, for values that are nested too deeply, and for what is a text even after MAX_LEVELS decodings.
 
     >>> decoded("{'a': (1, None)}", "x", ""), decoded('"[1, true]"', "x", "")
     ({'a': (1, None)}, [1, True])
@@ -70,9 +70,9 @@ def _decoded_text(text: str, name: str, where: str) -> Any:
 
 
 def structs(value: Any, name: str, where: str) -> list[dict[str, Any]]:
-    """Return a list of structs. A struct of lists becomes such a list, and its other parts are left out. None gives [].
+    """Return a list of structs. A struct of lists becomes such a list, and its other parts are left out.
 
-    Raises UserError for another form, and for lists of different lengths.
+    None, and a struct without a list, give []. Raises UserError for another form, and for lists of different lengths.
 
     >>> structs({"input": ["1", "2"], "output": ["3", "4"]}, "tests", "")
     [{'input': '1', 'output': '3'}, {'input': '2', 'output': '4'}]
@@ -91,7 +91,7 @@ def structs(value: Any, name: str, where: str) -> list[dict[str, Any]]:
 
 
 def is_list(value: Any) -> bool:
-    """Return whether a value is a list, a tuple or an array of a table."""
+    """Return whether a value is a list, a tuple or an array of numpy, which a table can hold."""
     return isinstance(value, list | tuple) or type(value).__name__ == "ndarray"
 
 
@@ -189,6 +189,8 @@ def programs(value: Any) -> Iterator[str]:
 def unfenced(text: str) -> str:
     """Return the code in the first fence of a text, or the text if it has no fence.
 
+    Carriage returns at the ends of lines are removed.
+
     >>> unfenced("```python\\nprint(1)\\n```")
     'print(1)\\n'
     """
@@ -201,7 +203,7 @@ def unfenced(text: str) -> str:
 
 
 def seconds_of(value: Any, *, unit: float = 1.0) -> float | None:
-    """Return a time limit in seconds, or None if the value has no known form, or is not above 0 or not below 1e9.
+    """Return a time limit in seconds, or None if the value has no known form or is not above 0 and below 1e9 seconds.
 
     value: a number, a text such as "2.0 seconds" or "1500 ms", or {"seconds": 1, "nanos": 500000000}. unit: the seconds
     of a number without a unit.

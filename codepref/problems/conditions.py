@@ -53,7 +53,7 @@ class Condition:
     def cells(self, row: Mapping[str, Any]) -> list[Any] | None:
         """Return the items of a list in the column, or any other value as the only item.
 
-        Return None if the row lacks the column.
+        Return None if the row has none of the columns.
         """
         for name in self.columns:
             found = _at(row, name)
@@ -71,8 +71,9 @@ class Condition:
           and lower case count as equal. `a|b` stands for a or b. A blank value stands for null, a blank text and an
           empty list.
         - `>=`, `<=`, `>` and `<` compare numbers or dates such as 2024-08-01. A number may be a text, such as "0.9" or
-          "85%", which is 0.85. A date without a time is the whole day. A cell that is no number or date does not meet
-          the condition.
+          "85%", which is 0.85. The value 2024-08-01 stands for the whole day, and 2024-08 for the whole month. In a
+          condition on one column, 2024 is a number and not a year. A cell that is no number or date does not meet the
+          condition.
         - `~` asks whether the cell contains the text, in upper or lower case.
         """
         cells = self.cells(row)
@@ -150,7 +151,8 @@ class Selection:
     def kept(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the (place, row) pairs that meet all conditions.
 
-        Raises UserError if none of the rows, or none of the first CHECKED rows, has the column of a condition.
+        Raises UserError if there are rows, and none of them, or none of the first CHECKED, has the column of a
+        condition.
         """
         unseen, columns, number = list(self.conditions), dict[str, None](), 0
         for number, (place, row) in enumerate(rows, start=1):

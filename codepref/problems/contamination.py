@@ -54,9 +54,9 @@ class Text:
 class Overlap:
     """A training text that contains a held-out problem.
 
-    Attributes: `name` is the training text, and `heldout` the task_id of the problem. `kind` says whether the text
-    shares words or a program with the problem. `share` is the share of the statement's n-grams that the text contains,
-    and 1 for equal programs.
+    Attributes: `name` is that of the training text, and `heldout` the task_id of the problem. `kind` says whether the
+    text shares words or a program with the problem. `share` is the share of the statement's n-grams that the text
+    contains, and 1 for equal programs.
     """
 
     name: str
@@ -69,8 +69,9 @@ class HeldOut:
     """Held-out problems, made ready for comparisons with many texts.
 
     length, share: a text overlaps if it has at least `share` of a held-out statement's n-grams of `length` words, or a
-    program with the normal form of a gold solution (if both have at least MIN_CHARACTERS). A statement with fewer than
-    `length` words is one n-gram, and a statement with fewer than MIN_WORDS words has no n-gram.
+    program with the normal form of a gold solution. This program and this form must each have at least MIN_CHARACTERS
+    characters. A statement with fewer than `length` words is one n-gram, and a statement with fewer than MIN_WORDS
+    words has no n-gram.
     """
 
     def __init__(self, problems: Iterable[Problem], *, length: int = WORDS, share: float = SHARE) -> None:

@@ -1,4 +1,4 @@
-"""Finds the function that a problem asks for, from the problem's tests and its gold solution. Pure."""
+"""Finds the function or class that a problem asks for, from the problem's tests and its gold solution. Pure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from codepref.problems.test_names import names_of_solution
 
 
 def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, known: Iterable[str] = ()) -> str:
-    """Return the one name that every test calls, and that `gold` defines if there is a gold solution.
+    """Return the name of the function or class that the tests ask for.
 
-    Without tests it is the one name that `gold` defines. Names that a test binds itself do not count, except those that
-    it imports from `solution`. known: names that cannot be the entry point, such as names that helpers define. The name
-    of a builtin fits only if `gold` defines it. If `gold` defines no name that every test calls, those of its names fit
-    that the largest number of tests call. Functions and classes of `gold` go before its other names. If `gold` defines
-    several fitting names, the entry point is the one whose result the tests check: in `assert worth([Coin(5)]) == 5` it
-    is `worth`, since the call of `Coin` is an argument of its call. If there are still several, functions go before
-    classes. Raises UserError if no name or more than one name fits.
+    A name fits if every test calls it, and if `gold` defines it when there is a gold solution. Without tests, all
+    functions and classes of `gold` fit. Names that a test binds itself do not count, except those that it imports from
+    `solution`. known: names that cannot be the entry point, such as names that helpers define. The name of a builtin
+    fits only if `gold` defines it.
+
+    Functions and classes of `gold` go before its other names. If no name of `gold` is called by every test, those fit
+    that the largest number of tests call. If `gold` defines several fitting names, the entry point is the one whose
+    result the tests check: in `assert worth([Coin(5)]) == 5` it is `worth`, since the call of `Coin` is an argument of
+    its call. If there are still several, functions go before classes. Raises UserError if no name or more than one name
+    fits.
     """
     statements = [[statement.node for statement in read_statements(test).statements] for test in tests]
     candidates, classes = _candidates(statements, gold, known)

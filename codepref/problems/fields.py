@@ -42,7 +42,7 @@ def text_field(row: Row, key: str, where: str, *, default: str | None = None) ->
 
 
 def texts_field(row: Row, key: str, where: str) -> tuple[str, ...]:
-    """Return `row[key]`, which must be a list or tuple of texts, as a tuple. A missing field, null and "" give ().
+    """Return `row[key]`, which must be a sequence of texts, as a tuple. A missing field, null and "" give ().
 
     where: the file and the line, for messages. Raises UserError for any other value.
     """
@@ -139,9 +139,9 @@ _REACHES_ANYTHING = frozenset({"eval", "exec", "globals", "vars", "locals", "__i
 def depends_on_solution(source: str, entry_point: str, helpers: str) -> bool:
     """Return whether a test reads a name through which its result can depend on the solution.
 
-    This is so if the test holds the entry point as a word, imports from the solution, or reads a function such as
-    `eval` that can read any name, or a name that neither the test nor `helpers` nor Python defines. A test with a
-    function such as `check(candidate)` need only read a parameter of one of its functions.
+    This is so if the test holds the entry point as a word, imports a name from the solution, reads a function such as
+    `eval` that can read any name, or reads a name that neither the test nor `helpers` nor Python defines. For a test
+    with a function such as `check(candidate)`, it is enough that the test reads a parameter of one of its functions.
     """
     if re.search(rf"\b{re.escape(entry_point)}\b", source):
         return True

@@ -40,8 +40,8 @@ def is_hub_file(source: str) -> bool:
     """Return whether `source` has the form of files on the hub, such as "owner/name/path/file.jsonl@revision".
 
     The revision may be missing, and the path may be a pattern, such as "test*.jsonl". The other form is
-    "hf://datasets/owner/name@revision/path". Return False for the first form if a local folder has the name of the
-    owner, since the source then is a local file, which may be missing.
+    "hf://datasets/owner/name@revision/path". Return False for the first form if a local file or folder has the name of
+    the owner, since the source then names a local file, which may be missing.
     """
     if _ADDRESS.fullmatch(source):
         return True
@@ -104,7 +104,7 @@ def _refuse_download(source: str, error: Exception) -> NoReturn:
     unknown = (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError)
     if isinstance(error, (*unknown, errors.HFValidationError)):
         raise UserError(
-            f"{source}: there is no such file here, and no such data set, revision or file on the hub "
+            f"{source}: there is no such file here, and no such public data set, revision or file on the hub "
             f"({_first_line(error)})"
         ) from None
     _refuse_os_error(f"{source} is no file here", error)
@@ -130,8 +130,7 @@ def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     only split. "@revision" at the end chooses a revision, such as "@refs/pr/5". Raises UserError for an unknown name,
     config or split, for most data sets that cannot be loaded, such as scripts, and if a split must be chosen. Raises
     MachineError if the hub cannot be reached, if the system cannot read or write a file, for example because the disk
-    is full, and if the package `datasets` is missing.
-    Other exceptions of `datasets` pass through.
+    is full, and if the package `datasets` is missing. Other exceptions of `datasets` pass through.
     """
     whole, _, revision = source.partition("@")
     name, config, split = (*whole.split(":"), "", "")[:3]

@@ -90,7 +90,7 @@ def parse_inputs(source: str) -> InputsTest:
     compare, oracle, atol = document.get("compare", "equal"), document.get("oracle", ""), document.get("atol", 0)
     named = isinstance(compare, str) and compare.startswith(ORACLE_PREFIX)
     if not named and compare not in COMPARISONS:
-        raise UserError(f"unknown comparison {compare!r}; known are {', '.join(COMPARISONS)} and oracle:NAME")
+        raise UserError(f"unknown comparison {compare!r}. The comparisons are {', '.join(COMPARISONS)} and oracle:NAME")
     if not isinstance(oracle, str) or named != bool(oracle):
         raise UserError('"oracle" must hold a program exactly when "compare" names an oracle')
     if isinstance(atol, bool) or not isinstance(atol, int | float) or not 0 <= atol < math.inf:

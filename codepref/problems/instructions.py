@@ -35,7 +35,10 @@ Rows = Iterable[tuple[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Instructions:
-    """Instructions, and the number of unusable rows for each reason. Rows that were only not drawn are not counted."""
+    """Instructions, and the number of unusable rows for each reason.
+
+    Usable rows that were not drawn are not counted.
+    """
 
     tasks: list[Instruction] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
@@ -56,11 +59,12 @@ def load_instructions(
     column: the column of instructions; None takes the first of COLUMNS that holds a text. Columns with an input or a
     system text belong to the request too (see `request_texts`). n: the number of instructions, drawn with `seed`;
     None takes all in their order. preferences: number i gets preference i mod len(preferences), unless its row has a
-    `preference`. keep_cjk: keep rows with Chinese characters (U+4E00 to U+9FFF). max_chars: leave out longer
-    instructions; 0 means no limit. Blank and repeated instructions are left out too. A row whose `task_id` is missing,
-    empty or 0 gets the id `instruction/NUMBER`, where NUMBER counts rows from 0. Raises UserError for a row without a
-    text in the column, an unknown preference, empty `preferences`, a repeated task_id, `n` below 1, and a source that
-    has no usable instruction or fewer than `n`. Raises what `request_texts`, `read_rows` and `load_problems` raise.
+    `preference`. keep_cjk: keep rows with Chinese characters (U+4E00 to U+9FFF). max_chars: leave out instructions that
+    are longer than this with their input; 0 means no limit. Blank and repeated instructions are left out too. A row
+    whose `task_id` is missing, empty or 0 gets the id `instruction/NUMBER`, where NUMBER counts rows from 0. Raises
+    UserError for a row without a text in the column, an unknown preference, empty `preferences`, a repeated task_id,
+    `n` below 1, and a source that has no usable instruction or fewer than `n`. Raises what `request_texts`, `read_rows`
+    and `load_problems` raise.
     """
     if unknown := [key for key in preferences if key not in PREFERENCES]:
         raise UserError(f"unknown preference {unknown[0]!r}; known: {', '.join(PREFERENCES)}")

@@ -46,7 +46,7 @@ def inputs_entry(entry: Mapping[str, Any], where: str) -> str:
 
 
 def unknown(source: str, entry_point: str, helpers: str) -> bool:
-    """Return False, for kinds whose text does not show that a program which does nothing fails."""
+    """Return False, for kinds whose texts are not searched for a proof that a program which does nothing fails."""
     return False
 
 
@@ -83,7 +83,7 @@ class Kind:
     - `python`: whether the source is Python text.
     - `calls_entry_point`: whether the source is statements that call the entry point by name, so that the name and the
       arguments can be read from it.
-    - `names_entry_point`: whether the source uses the entry point under its own name.
+    - `names_entry_point`: whether the source is Python that uses the entry point under its own name.
     - `whole_program`: whether the test runs the solution as a whole program and calls none of its functions.
     - `fields`: whether the source is a JSON object. An entry of `tests` then has `kind` and the keys of this object.
       The entries of other kinds have the source under the key `source`.

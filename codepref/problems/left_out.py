@@ -146,7 +146,7 @@ class Mistakes:
 def reason_of(message: str) -> str:
     """Return the reason that a message gives, without its place in the source. Similar messages have the same reason.
 
-    Quoted texts become …, numbers become N, and texts in brackets are left out. The result is cut to 150 characters.
+    Quoted texts become …, numbers become N, and texts in parentheses are left out. The result is cut to 150 characters.
 
     >>> reason_of("a.jsonl:7: test 3: 'x = ' is no JSON (line 1)")
     'test N: … is no JSON'

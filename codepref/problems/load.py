@@ -41,8 +41,8 @@ def load_problems(
     Options may follow after "#", separated by "&": the name of a format, conditions such as "difficulty=easy", and the
     dates "from=2024-08-01" and "to=2025-02-01" (see `codepref.problems.source_names`). Rows that do not meet the
     conditions are skipped. The attribute `not_chosen` of the result is the number of such rows that were read.
-    format: a name in `codepref.problems.formats.FORMATS`. None recognises the format by the first row that has one.
-    BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, `bigcodebench-instruct` (or
+    format: a name in `codepref.problems.formats.FORMATS`. With None, the first row that has a known format decides.
+    BigCodeBench's rows hold two prompts: the format `bigcodebench` takes the code, and `bigcodebench-instruct` (or
     "#instruct") takes the request in words.
 
     strict: refuse a source with a bad row among those that are read. By default bad rows are left out, with a
@@ -52,7 +52,7 @@ def load_problems(
     Raises UserError for a limit below 1, an unknown format or split, a source that is missing, malformed or without a
     usable row, unknown columns, and malformed conditions. Messages about rows name the source and the line or row. With
     `strict`, raises UserError for bad rows, and reading stops after ten messages. Raises MachineError if the hub cannot
-    be reached or the package `datasets` is missing.
+    be reached, its files cannot be kept on disk, or the package `datasets` is missing.
 
     >>> [problem.entry_point for problem in load_problems("HumanEval.jsonl.gz", limit=2)]  # doctest: +SKIP
     ['has_close_elements', 'separate_paren_groups']
@@ -71,7 +71,8 @@ class ProblemStream:
 
     source, format, strict: as in `load_problems`. compact: keep less about each row in memory. Messages about repeated
     ids then name no place, and `finish` returns no ids. watch: called with each row that becomes a problem, and the
-    problem. The first WATCHED rows are WatchedRows. The starter has no rows.
+    problem. The first WATCHED rows are WatchedRows. The starter has no rows. Raises UserError for an unknown format,
+    for malformed conditions, and for conditions on the starter.
 
     Attributes: `strict` is as given. `problems` is the number of problems so far. `format` is the format of the rows,
     or None before the first row and for the starter.
@@ -100,7 +101,11 @@ class ProblemStream:
         self.format: Format | None = None
 
     def __iter__(self) -> Iterator[Problem]:
-        """Yield the problems. Raises what `load_problems` raises, except for the errors that `finish` raises."""
+        """Yield the problems.
+
+        Raises what `load_problems` raises for a source that cannot be read and for unknown columns. With `strict`,
+        raises UserError at the tenth message about bad rows.
+        """
         if self._is_starter:
             for problem in _load_starter(self._name.place):
                 self.problems += 1
@@ -222,7 +227,7 @@ def read_problems(
 
 
 class WatchedRow(dict[str, Any]):
-    """A row that records in `used` which of its columns were read."""
+    """A row that records in `used` the columns for which `[]` or `get` was called."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         super().__init__(row)

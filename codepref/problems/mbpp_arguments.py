@@ -1,4 +1,4 @@
-"""Restores the types of MBPP+ arguments. JSON turned tuples and sets into lists, and complex numbers into text.
+"""Restores the types of MBPP+ arguments. JSON turned tuples and sets into lists, and some numbers into text.
 
 The types of each task are facts about the benchmark. They come from EvalPlus 0.3.1 (`mbpp_deserialize_inputs` in
 `evalplus/data/mbpp.py`), and a test compares them with the Python literals of MBPP+ OriginFmt.
@@ -42,7 +42,7 @@ def _tuple_with_tuples(values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _sets(values: Sequence[Any]) -> list[Any]:
-    """Return the values with lists that are not empty turned into sets, and all other values into empty dicts.
+    """Turn each list that is not empty into a set, and each other value into an empty dict. Return the results.
 
     The task's tests write `{}` where they mean an empty set.
     """

@@ -43,7 +43,7 @@ def packages_needed(problem: Problem) -> set[str]:
 
 
 def modules_of_solution(problem: Problem) -> set[str]:
-    """Return the modules that mean the solution: `solution`, and others from which a test imports the entry point."""
+    """Return the modules that stand for the solution: `solution`, and those from which tests import the entry point."""
     modules = {SOLUTION}
     for test in problem.tests:
         if kind_of(test).python and "import" in test.source and (tree := parse(test.source)) is not None:

@@ -47,7 +47,7 @@ class NodeForms:
     result: str = ""
 
     def __bool__(self) -> bool:
-        """Return whether anything has a form."""
+        """Return whether an argument or the result has a form."""
         return any(self.arguments) or bool(self.result)
 
 

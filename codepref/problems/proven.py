@@ -21,7 +21,10 @@ _REBINDS = frozenset({"exec", "eval", "globals", "locals", "vars", "setattr", "d
 """Functions through which a test can give a name another value, or a function other code, without an assignment."""
 
 _REACHES = frozenset({"sys", "inspect", "gc", "ctypes", "importlib", "builtins", "operator", "types", "__main__"})
-"""Modules through which a test can do the same. `sys` has the frames, the loaded modules and `sys.exit`."""
+"""Modules through which a test can rebind names or end the process early.
+
+`sys` has the frames, the loaded modules and `sys.exit`.
+"""
 
 _CHECKS = re.compile(
     "assert|raise|fail|check|verify|expect|ensure|require|valid|test|exit|equal|run|main", re.IGNORECASE
@@ -71,7 +74,7 @@ def _fixed(source: str, entry_point: str, helpers: str) -> ast.Module | None:
 
 
 def _always_evaluated(node: ast.expr) -> Iterator[ast.expr]:
-    """Yield the parts of an expression that are evaluated in every run, unless an earlier part raises."""
+    """Yield parts of an expression that are evaluated in every run, unless an earlier part raises."""
     yield node
     inner: Sequence[ast.AST]
     match node:
@@ -121,11 +124,11 @@ def output_proves(source: str, entry_point: str, helpers: str) -> bool:
 
 
 def cannot_fail(tree: ast.Module, entry_point: str) -> bool:
-    """Return whether a test holds nothing that checks a result.
+    """Return True only if a test holds nothing that checks a result.
 
-    Such a test has no `assert`, `raise`, `with`, `while`, `from ... import` or decorator, and calls only the entry
-    point, builtins, what it defines itself, and methods whose names do not say that they check something. An exception,
-    as in `1 / f(0)`, can still fail a program.
+    Such a test has no `assert`, `raise`, `with`, `while`, `from ... import` or decorator. It calls only the entry
+    point, `candidate`, builtins, what it defines itself, and methods whose names do not say that they check something.
+    An exception, as in `1 / f(0)`, can still fail a program.
     """
     nodes = list(ast.walk(tree))
     defined = _bound(tree.body) | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}

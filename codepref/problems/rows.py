@@ -39,11 +39,11 @@ _SPLITS = {"train", "test", "validation", "valid", "val", "dev", "heldout"}
 
 
 def read_rows(source: str, bad_line: BadLine = None) -> Rows:
-    """Yield (place, row) for each row of a source with any columns.
+    """Yield (place, row) for each row of a source. Rows may have any columns.
 
     source: the name of a file, a folder, a pattern of files such as "data/test-*.parquet", or a data set on the hub,
-    with options after `#` (see `codepref.problems.source_names`). Only rows that meet its conditions are read. A format
-    among the options has no effect here.
+    with options after `#` (see `codepref.problems.source_names`). Rows that do not meet its conditions are left out. A
+    format among the options has no effect here.
     `place` names the source, and the line or the number of the row. bad_line: called with the message about a line or
     an item that is no JSON object. The line or item is then left out.
 
@@ -87,7 +87,10 @@ def files_of(place: str) -> list[tuple[Path, str | None]]:
 
 
 def _folder(folder: Path) -> list[Path]:
-    """Return the data files in a folder and in the folders below it, sorted by `natural_key`."""
+    """Return the data files in a folder and in the folders below it, sorted by `natural_key`.
+
+    Hidden files, and files in hidden folders, are left out.
+    """
     files = [path for path in folder.rglob("*") if path.is_file()]
     files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     groups = [[path for path in files if path.name.endswith(endings)] for endings in _ENDINGS]

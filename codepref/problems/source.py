@@ -41,7 +41,8 @@ class Statement:
 class Broken:
     """A part of a text that is not Python.
 
-    It is a line that could start a statement with the lines up to the next such line, or the lines before the first.
+    It is a line that could start a statement, with the lines up to the next such line. Or it is the lines before the
+    first such line.
 
     Attributes: `after` is the number of statements before the part.
     """
@@ -89,8 +90,8 @@ def read_statements(text: str, *, depth: int = 0) -> Reading:
     """Split `text` into top-level statements and parts that are not Python, such as prose and unfinished code.
 
     After a broken statement, reading goes on at the next line that could start a statement. Indented lines below a line
-    of prose are read as if they were not indented, to at most MAX_DEPTH levels, and so are the lines before the first
-    line that could start a statement. depth: the level of this call.
+    of prose are usually read as if they were not indented, to at most MAX_DEPTH levels, and so are the lines before the
+    first line that could start a statement. depth: the level of this call.
     """
     text = _plain_lines(text)
     tree = parse(text)

@@ -26,7 +26,7 @@ def read_statements(folder: Path) -> list[Problem]:
     """
     path = folder / STATEMENTS
     if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "there is no such folder"
+        what = "this is a file, not a folder" if folder.exists() else "there is no such folder"
         raise UserError(f"{folder}: {what} of verdicts. `codepref execute` writes such a folder")
     if not path.exists():
         raise UserError(f"{folder}: the folder holds no {STATEMENTS}. Give the problems with --problems")

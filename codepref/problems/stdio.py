@@ -41,7 +41,10 @@ def stdio_entry(entry: Mapping[str, Any], where: str) -> str:
 
 
 def check_stdio(source: str, where: str) -> None:
-    """Raise UserError unless `source` is a JSON object as the table of this module describes it."""
+    """Raise UserError unless `source` is a JSON object as the table of this module describes it.
+
+    UTF-8 must be able to encode the input.
+    """
     try:
         document = json.loads(source)
         if isinstance(document, dict) and {"input", "output"} <= set(document) <= _KEYS:
@@ -53,7 +56,7 @@ def check_stdio(source: str, where: str) -> None:
     except (ValueError, RecursionError):
         pass  # the message below names the form
     form = '{"input": text, "output": text}'
-    more = '"order" ("lines" or "words") and "tolerance" (a positive number)'
+    more = '"order" ("lines" or "words") and "tolerance" (a positive number below 1e9)'
     raise UserError(
         f'{where}: a test of kind "stdio" must be JSON of the form {form}. It may also hold {more}. UTF-8 must be able '
         "to encode input"

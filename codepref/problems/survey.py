@@ -1,4 +1,4 @@
-"""Describes a stream of problems: kinds of tests, lengths, facts to choose by, and the uses of the columns.
+"""Describes a stream of problems: kinds of tests, lengths, facts by which problems can be chosen, uses of the columns.
 
 Only some numbers are kept for each problem, so that a stream of millions of problems fits into memory.
 """
@@ -17,9 +17,10 @@ from codepref.problems.load import WatchedRow
 from codepref.records import Problem
 
 MAX_VALUES = 12
-"""The largest number of values of a fact that are counted. A fact with more values is described by its range.
+"""The largest number of different values of a key of `meta` that are counted.
 
-If not all its values are numbers, only the fact that there are more values is stated.
+If there are more values, the figures hold the lowest and the highest value. If not all values are numbers, the figures
+hold this limit instead.
 """
 
 MAX_VALUE_CHARACTERS = 40

@@ -20,7 +20,7 @@ CANDIDATES = frozenset({"candidate", "f", "fn", "func", "function", "implementat
 
 
 def takes_candidate(tree: ast.AST) -> bool:
-    """Return whether a function has a parameter in CANDIDATES, or is a `check` that can take the candidate."""
+    """Return whether a function in `tree` has a parameter of CANDIDATES or is a `check` that can take the candidate."""
     for node in ast.walk(tree):
         if isinstance(node, FUNCTIONS):
             names = {part.arg for part in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
@@ -78,7 +78,7 @@ def required(node: Function) -> list[str]:
 
 
 def can_take_candidate(node: Function) -> bool:
-    """Return whether the function can be called with the candidate as its only argument."""
+    """Return whether a function takes a positional argument, such as the candidate, and needs at most one argument."""
     positional = len(node.args.posonlyargs) + len(node.args.args)
     if None in node.args.kw_defaults:  # a parameter without default value that only takes a keyword
         return False

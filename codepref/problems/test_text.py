@@ -27,12 +27,14 @@ def read_test_text(source: str, entry_point: str = "") -> tuple[TestKind, str]:
     | defines a `check` that takes the candidate, and does not call it      | `check`    |
     | has test functions or test classes of pytest that it does not call    | `pytest`   |
     | has classes derived from `unittest.TestCase` that hold a test         | `unittest` |
-    | only defines functions without parameters that nothing calls          | `asserts`, with their calls added |
-    | only defines a function with one parameter that nothing calls         | `check`, with an alias added      |
+    | does nothing and has functions that need no argument and that nothing uses | `asserts`, with their calls added |
+    | does nothing and has one function that takes the candidate and that nothing uses | `check`, which is added |
     | does nothing and holds examples (`>>>`) in a text at its top level    | `doctest`  |
     | anything else                                                         | `asserts`  |
 
-    Calls are only added for functions that look like checks. Without such functions, one of the last two rows decides.
+    A text does nothing if no statement outside its definitions is an `assert`, a `raise` or only an expression, such as
+    a call. Calls are only added for functions that look like checks and are not `async`. Without such functions, one of
+    the last two rows decides.
     entry_point: the entry point, if it is known. If it is "check", a function `check` in the text does not decide.
 
     >>> read_test_text("def check():\\n    assert f(1) == 2\\n")

@@ -1,4 +1,4 @@
-"""Demonstrations and labelled answers are read in each published form, and no part of a request is lost."""
+"""Demonstrations and labelled answers are read in many published forms, and no part of a request is lost."""
 
 import json
 from collections.abc import Mapping

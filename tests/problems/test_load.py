@@ -1,4 +1,4 @@
-"""Loading of problems: every format, files, hub data sets, the choice of a format, and messages about mistakes."""
+"""Loading of problems: some formats, files, hub data sets, the choice of a format, and messages about mistakes."""
 
 from __future__ import annotations
 
@@ -402,7 +402,9 @@ def test_the_message_about_values_that_a_format_does_not_accept_names_no_columns
     monkeypatch.setattr(table, "names", lambda: ("picky", *FORMATS.names()))
     monkeypatch.setattr(table, "load", lambda name: picky if name == "picky" else FORMATS.load(name))
     monkeypatch.setattr("codepref.problems.formats.FORMATS", table)
-    with pytest.raises(UserError, match="nearest is a picky format, which does not accept the values of the row"):
+    with pytest.raises(
+        UserError, match="nearest is a picky format, which does not accept the row although the row has its columns"
+    ):
         load_problems(write_lines([{"a": 1}]))
 
 

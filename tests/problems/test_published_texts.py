@@ -1,4 +1,4 @@
-"""Tests with texts of published problems: tests that call themselves, suites, prompts without a newline, spaces."""
+"""Texts as published problems have them: tests that call themselves, suites, prompts without a newline, spaces."""
 
 from __future__ import annotations
 

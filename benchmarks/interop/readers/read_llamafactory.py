@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 STAGES = {"dpo": "rm", "kto": "kto", "sft": "sft"}
-"""The stages of its YAML files, and the stages by which `get_dataset` knows them."""
+"""The name of a stage in LLaMA-Factory's YAML files -> its name for `get_dataset`."""
 IGNORED = -100
 
 

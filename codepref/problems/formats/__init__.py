@@ -70,8 +70,10 @@ def detect_format(row: Row, where: str) -> Format:
     near = min(reversed(formats), key=lambda known: len(known.missing(row)))
     listing = "; ".join(f"{known.title}: {', '.join(known.needed)}" for known in formats)
     missing = ", ".join(near.missing(row))
-    # a format of another package can look at values too
-    reason = f"which also needs {missing}" if missing else "which does not accept the values of the row"
+    # some formats do not match all rows with their columns
+    reason = (
+        f"which also needs {missing}" if missing else "which does not accept the row although the row has its columns"
+    )
     raise UserError(
         f"{where}: no known problem format has the columns {', '.join(sorted(map(str, row)))}. "
         f"The nearest is {near.title}, {reason}. "

@@ -1,4 +1,4 @@
-"""AceCode-87K (arXiv 2502.01718), a list of asserts a row, and its copy with messages for training with rewards."""
+"""AceCode-87K (arXiv 2502.01718), whose rows hold lists of asserts, and its copy for training with rewards."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def read_rewards(row: Row, where: str) -> Problem:
     names = row.get("dataset")
     listing = [*names] if names is not None and is_list(names) else [names]
     if not any(isinstance(name, str) and name.startswith("code") for name in listing):
-        raise UserError(
-            f"{where}: the row belongs to the data set {str(names)[:80]!r}, and only those of code can be run"
-        )
+        raise UserError(f"{where}: `dataset` is {str(names)[:80]!r}. Only rows of data sets of code can be run")
     prompt = request_of(row.get("messages"), "messages", where)
     if not prompt.strip():
         raise UserError(f"{where}: messages holds no text of a user, so there is no statement")

@@ -1,7 +1,7 @@
 """APPS (arXiv 2105.09938), TACO (arXiv 2312.14852), and the verified copies that trainers make of them.
 
 `input_output` or `tests` holds inputs and outputs, of a program or, with `fn_name`, of a function or a method of the
-class `Solution`. About 60% of the first reference solutions of APPS pass (hendrycks/apps, issue 15).
+class `Solution`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LITERALS = ("tags", "skill_types")
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row of APPS or TACO. Without an id in the row, the id is "TACO/" and a hash."""
+    """Return the problem of one row of APPS or TACO. A row without a column of ids gets the id "TACO/" and a hash."""
     return _problem(row, where, "input_output")
 
 

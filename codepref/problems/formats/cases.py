@@ -45,8 +45,9 @@ def read_cases(value: Any, name: str, where: str, *, function: str = "", starter
 
     value: a struct of lists ({"inputs": [...], "outputs": [...], "fn_name"?}), a list of structs ({"input", "output",
     "type" or "testtype"?, "fn_name" or "metadata"?}), a list of pairs, or the text of one of them. function: the name
-    of the function for tests that name none. starter: starter code, whose first function is meant by tests that are
-    said to call a function and name none. Raises UserError for any other form.
+    of the function for tests that name none and do not have the type of a program. starter: starter code. If a test has
+    the type of a function, and neither the test nor `function` names one, it calls the first function of this code.
+    Raises UserError for any other form.
     """
     value = decoded(value, name, where)
     if isinstance(value, Mapping) and any(is_list(value.get(key)) for key in _OF_EACH):
@@ -159,9 +160,9 @@ def _stdio_test(case: Case, task_id: str, at: int, where: str, tolerance: float 
 def _arguments_and_result(case: Case, where: str) -> tuple[list[Any], Any]:
     """Return the arguments and the result of a call.
 
-    An input that is text holds one argument a line, and an output of it that is text is decoded. In another input, a
-    dict whose keys are whole numbers written as texts gets numbers as keys, since JSON can write no others. The graders
-    of APPS do so too.
+    An input that is text holds one argument a line. If its output is text, the output is decoded. In any other input,
+    an argument that is a dict whose keys are whole numbers written as texts gets numbers as keys, since JSON has no
+    keys that are numbers. The graders of APPS do the same.
     """
     if isinstance(case.input, str):
         lines = [line for line in case.input.split("\n") if line.strip()]

@@ -38,7 +38,7 @@ def read(row: Row, where: str) -> Problem:
 
 
 def _imports(row: Row, where: str) -> str:
-    """Return the lines of `import_statement`: a list, or one text."""
+    """Return the text of `import_statement`, which is a list of lines or one text."""
     value = row.get("import_statement")
     if isinstance(value, str) and parse(value) is not None:
         text = value

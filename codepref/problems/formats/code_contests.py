@@ -1,6 +1,6 @@
 """CodeContests (arXiv 2203.07814): public, private and generated tests, and solutions in several languages.
 
-Generated tests may be invalid inputs (google-deepmind/code_contests, issue 38).
+Generated tests may have invalid inputs (google-deepmind/code_contests, issue 38).
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _PYTHON = {3, "3", "PYTHON3", "PYTHON", "python3", "python"}
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. The first solution that Python 3 can read is the gold one. `name` gives the id."""
+    """Return the problem of one row. `name` gives the id.
+
+    The gold solution is the first Python solution of the row that Python 3 can read.
+    """
     for column in ("input_file", "output_file"):
         if row.get(column):
             raise UserError(f"{where}: the program must use a file ({column}), and not standard input and output")

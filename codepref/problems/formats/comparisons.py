@@ -1,4 +1,4 @@
-"""Finds statements that allow any order of a result, or a tolerance of numbers. Pure."""
+"""Finds out whether the statement of a problem allows any order of a result, or names a tolerance of numbers. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 DEFAULT = 1e-6
-"""The tolerance of numbers if the statement names none."""
+"""The tolerance of numbers, unless the statement names a larger one."""
 
 _ANY_ORDER = re.compile(r"\b(?:return|answer|output|result|list)\b[^.!?\n]{0,80}\bin any order\b", re.IGNORECASE)
 _NO_ORDER = re.compile(

@@ -12,7 +12,7 @@ from codepref.records import Problem
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. Without a column of ids, the id is "DeepCoder/" and a hash."""
+    """Return the problem of one row. If no column of ids holds a value, the id is "DeepCoder/" and a hash."""
     statement = text_field(row, "problem", where)
     starter = text_field(row, "starter_code", where, default="")
     function = first_text(struct_of(row.get("metadata"), "metadata", where), "func_name", "fn_name")

@@ -24,7 +24,7 @@ _OTHER_LANGUAGES = re.compile(
     r"rust|scala|scheme|shell|swift|tcl|type_?script|ts|vb|vim_?script|visual[ _-]?basic",
     re.IGNORECASE,
 )
-"""Names of languages with which task ids of HumanEval-X, HumanEvalPack and McEval begin."""
+"""Names of languages other than Python with which a task id can begin, as in HumanEval-X, HumanEvalPack and McEval."""
 
 
 def read(row: Row, where: str) -> Problem:

@@ -22,7 +22,10 @@ _REQUEST = (
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. Its entry point is the last function of `new_problem`, or of `new_solution`."""
+    """Return the problem of one row.
+
+    Its entry point is the last function or class of `new_problem`, or of `new_solution` if `new_problem` has none.
+    """
     first, second = (text_field(row, key, where) for key in ("raw_problem", "new_problem"))
     task_id = row_id(row, "HumanEvalPro", ("id", "task_id"), [first, second])
     tests = text_tests([text_field(row, "test_code", where)], task_id, "test_code", where)
@@ -42,7 +45,10 @@ def read(row: Row, where: str) -> Problem:
 
 
 def last_function(code: str) -> str:
-    """Return the name of the last function or class of code that may end with a head or a docstring, or ""."""
+    """Return the name of the last function or class in `code`, or "" if there is none.
+
+    The code may end with the head of a function or with a docstring.
+    """
     for tail in ("", "\n    pass\n", "\n\tpass\n"):
         tree = parse(code + tail)
         if tree is not None:

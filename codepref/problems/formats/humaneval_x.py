@@ -13,7 +13,10 @@ from codepref.records import Problem
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. Its entry point is the last function in the declaration, or in the prompt."""
+    """Return the problem of one row.
+
+    Its entry point is the last function or class of `declaration`, or of `prompt` if `declaration` has none.
+    """
     program = statement_field(row, ("prompt",), where) + text_field(row, "canonical_solution", where)
     refuse_other_languages(task_id_field(row, where), program, where)
     name = last_function(text_field(row, "declaration", where)) or last_function(text_field(row, "prompt", where))

@@ -62,7 +62,7 @@ def _tests(value: Any, task_id: str, where: str) -> tuple[Test, ...]:
 
 
 def _is_head(prompt: str, entry_point: str) -> bool:
-    """Return whether a prompt is code that a body completes."""
+    """Return whether a prompt is code whose last definition is the entry point, with or without its body."""
     return last_function(prompt) == entry_point and any(parse(prompt + tail) is not None for tail in ("", "\n    pass"))
 
 

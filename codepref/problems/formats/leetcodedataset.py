@@ -42,7 +42,7 @@ def read(row: Row, where: str) -> Problem:
 
 
 def _statement(row: Row, where: str) -> str:
-    """Return the request: `query`, in older versions within `meta`, or the description and the starter code."""
+    """Return the request: `query`, which older versions keep in `meta`, or else the description and starter code."""
     meta = row.get("meta")
     query = first_text(row, "query") or (first_text(meta, "query") if isinstance(meta, Mapping) else "")
     if query:

@@ -78,8 +78,8 @@ def read(row: Row, where: str) -> Problem:
 def own_row(problem: Problem) -> dict[str, Any]:
     """Return a row in codepref's own format for a problem.
 
-    `read` numbers the tests of the row from 0. Values in `meta` that JSON cannot write are left out, and so are values
-    with the name of a column.
+    `read` numbers the tests of the row from 0. A value in `meta` is left out if JSON cannot write it, or if its key is
+    the name of a column of the format.
     """
     row: dict[str, Any] = {
         "task_id": problem.task_id,

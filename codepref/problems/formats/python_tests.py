@@ -29,7 +29,7 @@ _DEFINED = re.compile(r"^(?:async )?(?:def|class) (\w+)", re.MULTILINE)
 
 
 def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tuple[Test, ...]:
-    """Return one test for each text that is not blank. The text shows what it is (see `read_test_text`).
+    """Return one test for each text that is not blank. The kind of a test follows from its text (see `read_test_text`).
 
     If all lines of a text are indented, this indentation is removed.
 
@@ -158,10 +158,10 @@ def _is_stated(name: str, statement: str) -> bool:
 
 
 def call_of_check(expression: str, where: str) -> tuple[str, str]:
-    """Return the name that an entry point in the form of an expression begins with, and the call of `check` with it.
+    """Return the name with which an expression begins, and the text of a call of `check` with this expression.
 
-    Expressions are names, attributes and calls without arguments. Raises UserError for another expression, which could
-    do anything.
+    expression: an entry point, made of a name, attributes and calls without arguments. Raises UserError for another
+    expression, which could do anything.
 
     >>> call_of_check("Solution().gap", "")
     ('Solution', 'check(Solution().gap)')

@@ -1,7 +1,7 @@
 """Rows that trainers of reinforcement learning take: verl's (Eurus, DeepCoder and others) and NeMo Gym's.
 
-The prompt is a list of messages, and the tests stand under `reward_model` or `verifier_metadata`. Messages of the
-system and of assistants are left out of the prompt, since they ask for a form of answers that other trainers read.
+The prompt is a text or a list of messages, and the tests stand under `reward_model` or `verifier_metadata`. Only the
+user's messages are kept, since a system message can ask for a form of answers that other trainers read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ CODE = ("code", "coding", "code_generation", "programming")
 def read_verl(row: Row, where: str) -> Problem:
     """Return the problem of one row of verl, whose ground truth holds inputs and outputs, or tests in Python.
 
-    The id is "verl/" and a hash, since `extra_info.index` may repeat. Raises what `verl_parts` raises.
+    The id is "verl/" and a hash, since `extra_info.index` may repeat. Raises UserError if `ability` names anything but
+    code, and for a malformed row.
     """
     statement, truth = verl_parts(row, where)
     meta = kept(row, "verl", ("data_source", "ability", "extra_info"))

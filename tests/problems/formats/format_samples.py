@@ -1,7 +1,7 @@
 """Rows in the form of published data sets, written for the tests, with right and wrong solutions.
 
-All rows hold one of two problems. A program adds the two numbers of each line. The function `pick(words, at)` returns
-the words at some places, and counts places from the end if they are below zero.
+Each sample holds one of two problems. A program adds the two numbers of each line. The function `pick(words, at)`
+returns the words at some places, and counts places from the end if they are below zero.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "an image in a contest": ({**_CONTEST, "description": "See <image>."}, "images"),
     "interaction": (_codeforces(interaction_format="Ask and read."), "interactive"),
     "a checker that evaluates": (_codeforces(generated_checker="print(eval('1'))"), "could run what a solution prints"),
-    "a checker that is no program": (_codeforces(generated_checker="print(1"), "the checker is not a Python program"),
+    "a checker that is no program": (_codeforces(generated_checker="print(1"), "cannot be read as a Python program"),
     "a truncated pickle": (
         _livecodebench([], packed(json.dumps(_STDIN))[:-8], "{}"),
         "cannot be unpacked|neither JSON",

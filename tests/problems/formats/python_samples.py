@@ -1,7 +1,7 @@
 """Rows in the form of data sets whose tests are Python, written for the tests, with right and wrong solutions.
 
-All rows hold one of three problems: the function `pick(words, at)` returns the words at some places, the class `Till`
-adds up prices, and a program adds the two numbers of each line.
+Most rows hold one of three problems: the function `pick(words, at)` returns the words at some places, the class `Till`
+adds up prices, and a program adds the two numbers of each line. In some rows, the method `turn` turns a linked list.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ WRONG_TURN = TURN.replace("return turned", "return head")
 
 
 def fenced(program: str) -> str:
-    """Return a program as models write it."""
+    """Return a program in a Markdown fence between two sentences, as models write it."""
     return f"Here it is.\n\n```python\n{program}```\nIt takes linear time.\n"
 
 
@@ -353,7 +353,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "text in text": ({"id": "x", "question": PICK, "test_cases": '"' + '\\"' * 3}, "neither JSON"),
     "a blank statement": ({"id": "x", "question": " ", "test_cases": ASSERTS}, "holds no statement"),
     "a number for the statement": (_opencode(ASSERTS, id="x", input=5), "holds no statement"),
-    "mathematics": ({"messages": _MESSAGES, "ground_truth": "42", "dataset": "gsm8k"}, "only those of code"),
+    "mathematics": (
+        {"messages": _MESSAGES, "ground_truth": "42", "dataset": "gsm8k"},
+        "Only rows of data sets of code",
+    ),
     "no message of a user": ({"messages": 5, "ground_truth": ASSERTS, "dataset": "code"}, "must be text or a list"),
     "a wrong class name": (_classeval(task_id="x", class_name="Till; import os"), "must be the name of a class"),
     "imports that are no Python": (_classeval(task_id="x", import_statement=["import ("]), "import_statement is not"),
