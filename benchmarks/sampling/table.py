@@ -23,7 +23,7 @@ def document(parts: dict[str, Any]) -> str:
     ]
     for name, part in parts.items():
         lines += part_head(name, part)
-        base = next(iter(part["engines"].values()))
+        base = next(iter(part["engines"].values()), {})
         rows = [
             (
                 engine,

@@ -135,6 +135,8 @@ def read_hub(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     whole, _, revision = source.partition("@")
     name, config, split = (*whole.split(":"), "", "")[:3]
     splits = _load(name, config, revision)
+    if not splits:
+        raise UserError(f"{source}: the data set has no split")
     if split and split not in splits:
         raise UserError(f"{source}: the data set has no split {split!r}. Its splits are {', '.join(splits)}")
     if not split:

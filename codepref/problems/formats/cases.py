@@ -56,7 +56,9 @@ def read_cases(value: Any, name: str, where: str, *, function: str = "", starter
         own = _named(value, where) or function
         inputs, outputs = _column(value, _INPUTS), _column(value, _OUTPUTS)
         if inputs is None or outputs is None:
-            raise UserError(f"{where}: {name} must hold inputs and outputs, not {', '.join(map(str, value))}")
+            raise UserError(
+                f"{where}: {name} must hold inputs and outputs, not {', '.join(map(str, value)) or 'nothing'}"
+            )
         inputs, outputs = decoded(inputs, name, where), decoded(outputs, name, where)
         rows = structs({"input": inputs, "output": outputs}, name, where) if is_list(inputs) else None
         if rows is None or not is_list(outputs):
