@@ -2,9 +2,9 @@
 
 A test is left out if it uses nothing of a solution. It is also left out if both a program whose functions raise and a
 program whose functions return None pass it, since nearly every solution then passes it. (If solutions are whole
-programs, the two programs end with status 1 and print nothing.) If one of three such programs passes all tests that are
-left of a problem, then these tests cannot tell a right solution from a program that does nothing. A solution that
-passes them is unjudged. The same holds if the tests that are left fail no program that raises nothing.
+programs, one of the two programs ends with status 1, and the other prints nothing.) If one of three such programs
+passes all tests that are left of a problem, then these tests cannot tell a right solution from a program that does
+nothing. A solution that passes them is unjudged. The same holds if the tests that are left fail no program that raises nothing.
 """
 
 from __future__ import annotations
