@@ -75,7 +75,7 @@ def execute(
         execute([problem], [Solution("t", 0, "def f(x): return x + 1")])[0].verdicts[0].codes == "P"
 
     Raises UserError for mistakes in the input, such as a solution or test of an unknown task, a solution id that occurs
-    twice, or a malformed test, and when another process uses `out`. Raises MachineError if this machine lacks
+    twice, or a malformed test, and when another execution uses `out`. Raises MachineError if this machine lacks
     something, such as Landlock or disk space.
     """
     if out is not None:

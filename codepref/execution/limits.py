@@ -60,7 +60,7 @@ class Limits:
     memory_mb: address space beyond the interpreter's own, in MiB. The value must be at least 1.
     max_timeouts: the number of timeouts after which the other tests of a solution get a twentieth of the time, and at
         least 5 ms of CPU time. Tests that share a process with the solution, and tests of whole programs, keep their
-        full CPU time. A later timeout counts as the code S, except in a test that shares a process with the solution.
+        full CPU time. A later timeout gets the code S, except in a test that shares a process with the solution.
         After ten times `max_timeouts` such codes the remaining tests are not run and get the code S. A timeout in the
         test's own code counts as ten of them, even if its code is T. If a process that solution and tests share ends
         early and there are `max_timeouts` timeouts, the other tests that share a process get the code S. The value of
