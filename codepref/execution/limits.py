@@ -70,7 +70,8 @@ class Limits:
         (see `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. A test first gets
         `first_cpu_seconds`, since much of the time for a weak model's samples is spent on endless loops, and a short
         limit detects these too. For the kind "inputs" the time of the reference counts in place of the slowest right
-        solution's, and a test gets its full limit at once. None: every test may take `cpu_seconds` at once.
+        solution's, and a test gets its full limit in the first attempt. None: there is one attempt, in which a test may
+        take `cpu_seconds`.
 
     Raises UserError for a limit that is not a positive finite number, is above its value in MAXIMA, or must be at least
     1 and is lower. Raises TypeError for an unknown name. Only `wall_seconds`, `load_cpu_seconds` and `timeout_factor`
