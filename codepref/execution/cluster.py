@@ -29,9 +29,10 @@ class ClusterEngine:
     Each node runs an `Engine`, and a task runs in one of these engines, so its verdicts follow the same rules as on one
     machine. Each engine uses the cache of expected outputs that it finds on its node.
 
-    scale: the address of the cluster. jobs: the largest number of workers on a node; None means one for each core that
-    Ray may use there. unconfined: run untrusted programs without Landlock. progress: called with the number of
-    solutions that have got their verdict since the last call. log: called with messages about nodes.
+    scale: the cluster, and how long to wait for a node that is ready. jobs: the largest number of workers on a node;
+    None means one for each core that Ray may use there. unconfined: run untrusted programs without Landlock. progress:
+    called with the number of solutions that have got their verdict since the last call. log: called with messages
+    about nodes.
 
     Raises UserError for jobs below 1, and what `connected` raises.
     """
@@ -83,7 +84,7 @@ class ClusterEngine:
         """Run tasks. Yield one matrix for each task as soon as it is there, in any order.
 
         A task whose node was lost runs again. If a task was lost too often, its solutions get the code I, with the
-        cause. Solutions without code get the code E.
+        cause. Solutions without code get the code E instead.
         Raises UserError for a malformed task, and MachineError if no node can do the work.
         """
         chosen = limits or Limits()

@@ -20,7 +20,7 @@ from codepref.execution.worker import Worker, WorkerLost, check_machine
 from codepref.records import VerdictMatrix
 
 SILENCE_SECONDS = 120.0
-"""A worker that has a job and sends nothing for longer than this is replaced.
+"""A worker that has a job and sends nothing for longer than this counts as lost.
 
 While a worker waits for its processes, it usually sends a heartbeat every two seconds.
 """
@@ -52,7 +52,7 @@ def usable_cpus() -> int:
 class Engine:
     """Runs tasks on worker processes, which are kept for reuse. Use it as a context manager, or call `close`.
 
-    jobs: the largest number of worker processes. None means one for each core.
+    jobs: the largest number of worker processes. None means one for each core that this process may use.
     unconfined: run untrusted programs without Landlock.
     progress: called with the number of solutions that have got their verdict since the last call.
     cache: the cache of expected outputs and of the results of programs that do nothing. None means the user's

@@ -61,10 +61,10 @@ def execute(
         each core.
     unconfined: run untrusted programs without Landlock.
     progress(done, total): called with numbers of solutions.
-    vacuous_tests: "leave-out" leaves out tests that programs pass although they do nothing, and tests that use nothing
-        of a solution. If such a program passes all other tests of a problem, a solution that passes them too is
-        unjudged (code S). If no test of a problem is left, all its solutions are unjudged. "keep" runs all tests as
-        they are.
+    vacuous_tests: "leave-out" leaves out tests that use nothing of a solution, and tests that programs which do nothing
+        pass. If such a program passes all other tests of a problem, a solution that passes them too is unjudged (code
+        S). If no test of a problem is left, all its solutions are unjudged. `codepref.execution.vacuous` has the exact
+        rules. "keep" runs all tests as they are.
     scale: where solutions run. None means on this machine.
     log: called with messages about the nodes of a cluster.
 
@@ -76,7 +76,7 @@ def execute(
         execute([problem], [Solution("t", 0, "def f(x): return x + 1")])[0].verdicts[0].codes == "P"
 
     Raises UserError for mistakes in the input, such as a solution or test of an unknown task, a solution id that occurs
-    twice, or a malformed test, and when another process uses `out`. Raises MachineError if this machine lacks
+    twice, or a malformed test, and when another execution uses `out`. Raises MachineError if this machine lacks
     something, such as Landlock or disk space.
     """
     if out is not None:

@@ -28,8 +28,8 @@ more if several processes write to it.
 """
 
 MAX_FILES = 1 << 17
-"""The largest number of files, about. Each one counts as at least this share of the size, since a small file takes a
-block of the disk and an inode."""
+"""About the largest number of files. A file counts as at least `max_bytes` / MAX_FILES bytes (8 KiB by default), since
+a small file takes a block of the disk and an inode."""
 
 SANDBOX = Path(__file__).parent / "sandbox"
 _DIGEST = hashlib.sha256().digest_size
@@ -141,8 +141,8 @@ def screening_key(digest: bytes, limits: dict[str, object], sources: Iterable[st
     """Return the name under which the results of programs that do nothing are kept.
 
     It is the hash of `digest`, the limits, Python's implementation and version, the versions of the packages that
-    `imported` finds in the tests, the sandbox's own code, and the code of `codepref.execution.vacuous` and
-    `codepref.problems`, which say what a program that does nothing is.
+    `imported` finds in the tests, the sandbox's own code, and the code of `codepref.execution.vacuous` and of the
+    modules directly in `codepref.problems`, which say what a program that does nothing is.
     digest: the digest of the task (see `task_digest`). sources: the texts of the task's tests.
     """
     used = imported("\n".join(sources))

@@ -67,8 +67,8 @@ class JoinedJob:
         """After the loss of the worker, let the solutions without a result wait again.
 
         The first of them counts as the cause of the loss. If the worker could not prepare the task, the first solution
-        of each request counts. Give up solutions that were the cause too often. Return the number of solutions that got
-        their verdict.
+        of each `TaskState` counts. Give up solutions that were the cause too often (see `Job.give_back`). Return the
+        number of solutions that got their verdict.
         """
         settled, first = 0, True
         for number, job in self._jobs.items():

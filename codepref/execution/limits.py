@@ -59,17 +59,19 @@ class Limits:
         and at least 1 s.
     memory_mb: address space beyond the interpreter's own, in MiB. The value must be at least 1.
     max_timeouts: the number of timeouts after which the other tests of a solution get a twentieth of the time, and at
-        least 5 ms of CPU time. A test that uses up this shorter time gets the code S. After ten times `max_timeouts`
-        such tests the remaining tests are not run and get the code S. Tests that share a process with the solution,
-        and tests of whole programs, keep their full CPU time. If a process that solution and tests share ends early and
-        there are `max_timeouts` timeouts, the other tests that share a process get the code S. The value of
+        least 5 ms of CPU time. Tests that share a process with the solution, and tests of whole programs, keep their
+        full CPU time. A later timeout gets the code S, except in a test that shares a process with the solution.
+        After ten times `max_timeouts` such codes the remaining tests are not run and get the code S. A timeout in the
+        test's own code counts as ten of them, even if its code is T. If a process that solution and tests share ends
+        early and there are `max_timeouts` timeouts, the other tests that share a process get the code S. The value of
         `max_timeouts` must be at least 1.
     reference_cpu_seconds: CPU time in which a reference solution must compute its expected outputs.
     timeout_factor: the limit of a test is this factor times the time of the slowest right solution. It is rounded up
         (see `second_cpu_seconds`) and lies between `first_cpu_seconds` and `cpu_seconds`. A test first gets
         `first_cpu_seconds`, since much of the time for a weak model's samples is spent on endless loops, and a short
         limit detects these too. For the kind "inputs" the time of the reference counts in place of the slowest right
-        solution's, and a test gets its full limit at once. None: every test may take `cpu_seconds` at once.
+        solution's, and a test gets its full limit in the first attempt. None: there is one attempt, in which a test may
+        take `cpu_seconds`.
 
     Raises UserError for a limit that is not a positive finite number, is above its value in MAXIMA, or must be at least
     1 and is lower. Raises TypeError for an unknown name. Only `wall_seconds`, `load_cpu_seconds` and `timeout_factor`

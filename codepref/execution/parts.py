@@ -44,11 +44,11 @@ def digest_of(source: bytes) -> bytes:
 
 
 class Parts:
-    """The folder `folder`/parts, which one process uses at a time. Use it as a context manager.
+    """The folder `folder`/parts, which one execution uses at a time. Use it as a context manager.
 
     When the context ends, the folder and the parents that were created with it are deleted if they are empty.
-    Raises UserError when another process uses the folder (only if the file system has locks), or when a file is in the
-    way of the folder. Raises MachineError when the folder cannot be made or written.
+    Raises UserError when another execution uses the folder (only if the file system has locks), or when a file is in
+    the way of the folder. Raises MachineError when the folder cannot be made or written.
     """
 
     def __init__(self, folder: Path) -> None:

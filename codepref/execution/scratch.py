@@ -40,7 +40,7 @@ class Scratch:
             ) from None
 
     def remove(self) -> None:
-        """Remove the folder with everything in it. A second call does nothing."""
+        """Try to remove the folder with everything in it. A second call does nothing."""
         if self._lock >= 0:
             _remove(self.path)
             os.close(self._lock)

@@ -33,7 +33,7 @@ MAX_STREAK = 128
 
 
 UNWANTED_SECONDS = 2.0
-"""A worker that still runs solutions this long after their last client has gone is replaced.
+"""A worker that still runs solutions this long after their last client has gone is ended.
 
 Otherwise clients that go could keep all workers busy, since a solution may take the limit of CPU time in each test.
 Most solutions end sooner, and starting a worker takes a moment.
@@ -43,8 +43,8 @@ Most solutions end sooner, and starting a worker takes a moment.
 class Work:
     """A task that a client wants to have run.
 
-    done: called once, in the thread of the engine, with this work, unless the work is cancelled or the engine ends
-        before. `matrix` or `error` is then set.
+    done: called once, in the thread of the engine, with this work, when `matrix` or `error` is set. It is not called if
+        the work is cancelled or the engine ends before.
     gold_seconds: as in `TaskState`.
 
     Attributes:
@@ -86,9 +86,9 @@ class StreamEngine(Engine):
         self._wake_up()
 
     def cancel(self, work: Work) -> None:
-        """Give no further solutions of this work to workers, and end those that still run after UNWANTED_SECONDS.
+        """Give no further solutions of this work to workers. `work.done` is not called any more, unless it runs now.
 
-        `work.done` is not called any more.
+        A worker that runs only solutions of cancelled work is ended after UNWANTED_SECONDS.
         """
         work.cancelled = self._cancelled = True
         self._wake_up()
@@ -160,7 +160,10 @@ class StreamEngine(Engine):
             self._queues.setdefault(state.data, deque()).append(state)
 
     def _forget_cancelled(self) -> None:
-        """Forget waiting solutions that nobody wants any more, and replace workers that run only such solutions."""
+        """Forget waiting solutions that nobody wants any more.
+
+        End workers that have run only such solutions for UNWANTED_SECONDS.
+        """
         if self._cancelled:
             self._cancelled = False
             for data, queue in list(self._queues.items()):

@@ -75,10 +75,11 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
 
 
 def needed_preamble(task: Task) -> str:
-    """Return the problem's preamble. A long one lacks imports of names that do not occur elsewhere in the task.
+    """Return the problem's preamble. A long one lacks imports whose names occur nowhere in the code of the task.
 
-    `from module import *` stays, since its names are not known. Importing a dozen modules takes longer than most
-    solutions run.
+    This code is the solutions, the tests in Python, the gold solution, the helpers, and the other statements of the
+    preamble apart from imports. `from module import *` stays, since its names are not known. Importing a dozen modules
+    takes longer than most solutions run.
     """
     preamble = task.problem.preamble
     if len(preamble) < LONG_PREAMBLE:

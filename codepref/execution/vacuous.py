@@ -2,9 +2,10 @@
 
 A test is left out if it uses nothing of a solution. It is also left out if both a program whose functions raise and a
 program whose functions return None pass it, since nearly every solution then passes it. (If solutions are whole
-programs, the two programs end with status 1 and print nothing.) If one of three such programs passes all tests that are
-left of a problem, then these tests cannot tell a right solution from a program that does nothing. A solution that
-passes them is unjudged. The same holds if the tests that are left fail no program that raises nothing.
+programs, one of the two programs ends with status 1, and the other prints nothing.) If one of three such programs
+passes all tests that are left of a problem, then these tests cannot tell a right solution from a program that does
+nothing. A solution that passes them is unjudged. The same holds if the tests that are left check no result, so that
+nearly every program that raises nothing passes them.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class Screening:
     """What the programs that do nothing show about the tests of one task.
 
     left_out: the positions of the tests that prove nothing. passed_by: words for the programs that pass all other tests
-    of the problem, such as "a program whose functions return None" or "every program that raises nothing", or "" if no
-    such program is known. unjudged: no test proves anything, so no solution is judged. All tests then stay in the
+    of the problem, such as "a program whose functions return None" or "nearly every program that raises nothing", or ""
+    if no such program is known. unjudged: no test proves anything, so no solution is judged. All tests then stay in the
     tables, with the code S, and `passed_by` is the reason.
     """
 
@@ -106,7 +107,7 @@ class Pending(NamedTuple):
     key: the key in the cache. own: the positions of the tests that the programs run against. independent: the positions
     of the tests that use nothing of a solution. proven: whether the programs certainly fail another test, which they
     need not run against. programs: words for the programs. silent: for each position in own, whether the text of the
-    test has no way to fail (see `cannot_fail`). task: the programs as solutions, with the tests in own.
+    test shows that it checks no result (see `cannot_fail`). task: the programs as solutions, with the tests in own.
     """
 
     key: str
@@ -207,7 +208,7 @@ def _screening(pending: Pending, codes: Sequence[str]) -> Screening:
         if all(code == PASS for code, left in zip(row, vacuous, strict=True) if not left):
             return Screening(left_out, name)
     if all(silent or left for silent, left in zip(pending.silent, vacuous, strict=True)):
-        return Screening(left_out, "every program that raises nothing")
+        return Screening(left_out, "nearly every program that raises nothing")
     return Screening(left_out)
 
 
@@ -256,7 +257,7 @@ def _fails_raising(test: Test, problem: Problem) -> bool:
 
 
 def _is_silent(test: Test, problem: Problem) -> bool:
-    """Return whether the text of a test in Python shows that it fails no solution which raises nothing."""
+    """Return whether the text of a test in Python shows that it checks no result (see `cannot_fail`)."""
     tree = parse(test.source) if kind_of(test).python else None
     return tree is not None and cannot_fail(as_program(tree), problem.entry_point)
 

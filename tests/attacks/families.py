@@ -2,9 +2,9 @@
 
 The files of `families/` are attacks that fail, and the slow tests check this. A file of `open/` is an attack that still
 gets a wrong verdict, costs too much, or leaves a mark. `python tests/attacks/families.py open/` shows the verdicts of
-these files. Move a file to `families/` when its attack fails. A file of `quiet/` has a limit of seconds, or it
-recognises a second attempt by its process id. Both need a machine that does nothing else, so the tests do not run
-these files.
+these files. Move a file to `families/` when its attack fails. A file of `quiet/` depends on time: for example, it has a
+limit of seconds, or it recognises a second attempt by its process id. Such files need a machine that does nothing else,
+so the tests do not run them.
 
 `runner.py` has one problem for all its files. The attacks here need tests of other kinds, other limits, several samples
 of one attack, or two workers at once. The tests import this module. As a script, it prints one JSON line for each file

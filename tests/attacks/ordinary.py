@@ -32,7 +32,10 @@ def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -
 
 
 def outermost_closed(path: Path) -> Path | None:
-    """Return the first folder above `path`, from the root on, that other users cannot enter, or None."""
+    """Return the first folder on the way from the root to `path` that other users cannot enter, or None.
+
+    `path` itself counts if it is a folder.
+    """
     ways = [*reversed(path.parents), path]
     return next((way for way in ways if way.is_dir() and not way.stat().st_mode & stat.S_IXOTH), None)
 

@@ -77,7 +77,7 @@ def result(engine: Engine, path: Path) -> dict[str, str]:
 
 
 def state(engine: Engine) -> tuple[str, int]:
-    """Run the programs of HONEST. Returns their codes, and the number of processes below this process after the run."""
+    """Run the programs of HONEST. Return their codes, and the number of processes below this process after the run."""
     solutions = [Solution("add", at, source) for at, source in enumerate(HONEST)]
     (matrix,) = engine.run([Task(PROBLEM, solutions, TESTS[:1])], limits=LIMITS)
     return "".join(verdict.codes for verdict in matrix.verdicts), len(psutil.Process().children(recursive=True))

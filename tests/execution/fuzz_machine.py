@@ -87,8 +87,8 @@ class Machine:
     def after_batch(self, engine: Engine) -> list[tuple[str, str]]:
         """Return findings (kind, detail). Call this while the workers live.
 
-        A finding is that the engine or a process of a worker has too many open descriptors, or that a worker has too
-        many processes.
+        A finding is that a worker has too many processes, or that the engine, a supervisor, a zygote of solutions
+        without packages or a runner zygote has too many open descriptors.
         """
         workers = [worker._process.pid for worker in engine._workers]
         self.sessions |= set(workers)

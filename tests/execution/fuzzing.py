@@ -8,7 +8,7 @@ These are findings:
 - A canary gets a wrong verdict.
 - The engine or a worker has too many processes or descriptors.
 - A process, a descriptor, a file or shared memory is left at the end.
-- A verdict changes when a batch runs a second time, and neither time, memory nor a race explains the change.
+- A verdict by honest tests changes when a batch runs a second time, and neither time, memory nor a race explains it.
 """
 
 from __future__ import annotations

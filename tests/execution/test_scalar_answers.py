@@ -98,7 +98,7 @@ def close(value: object, expected: object) -> bool:
 
 
 def code(holds: object, *values: object) -> str:
-    """Return the code that a test has which asserts `holds` of the values."""
+    """Return the code of a test that asserts `holds(*values)`."""
     try:
         return "P" if holds(*values) else "F"  # type: ignore[operator]
     except (TypeError, OverflowError):

@@ -1,4 +1,4 @@
-"""Tests that the text of a test alone decides whether the test shares a process with the solution."""
+"""Tests that only the text of a test and of its problem decides whether the test shares a process with the solution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine that other threads give work to, around its end."""
+"""Tests of a `StreamEngine` that has ended or cannot run."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Tests of tests that prove nothing: which tests are left out, and which solutions are unjudged.
 
-For each format of problems, a right solution passes, and programs that do nothing do not pass.
+For each format of problems, a right solution passes if the tests prove something, and programs that do nothing do not
+pass.
 """
 
 from __future__ import annotations

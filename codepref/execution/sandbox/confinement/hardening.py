@@ -28,8 +28,8 @@ FOLDER_VARIABLES = ("HOME", "TMPDIR", "TEMP", "TMP")
 def open_standard_streams() -> None:
     """Open /dev/null for the descriptors 0, 1 and 2.
 
-    Each child does this. If a child used the open file of its parent, it could set flags or locks on it, which later
-    children would see.
+    `Hardening.apply` does this in each child. If a child used the open file of its parent, it could set flags or locks
+    on it, which later children would see.
     """
     null = os.open("/dev/null", os.O_RDWR)
     for standard in range(3):

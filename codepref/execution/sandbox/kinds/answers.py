@@ -29,7 +29,7 @@ _ASKING = words("""
 
 
 def asked_of_answers(text: TestText) -> frozenset[str]:
-    """Return the methods of builtin data by which the test asks if an answer of a function is right.
+    """Return the methods of builtin data by which the test may ask if an answer of a function is right.
 
     With `assert greet("Ann").startswith("Hello")`, a test expects a text. An object of the solution would get the
     expected value and decide itself. If the test constructs objects of the solution's classes, and calls such a method
@@ -52,7 +52,7 @@ def needs_originals(text: TestText) -> bool:
 
     It must in these cases:
     - It asks whether two answers of functions are one object.
-    - It changes an attribute of an answer in place.
+    - It changes an attribute of an answer in place, or adds to what a method of an answer returned.
     - It adds to an answer or sets an item of one, and a later call may show this. A call such as `f(1).append(2)`
       counts without a later call. A method that also reads, such as `pop`, does not count.
     """

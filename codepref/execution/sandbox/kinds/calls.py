@@ -83,7 +83,7 @@ class Calls(Kind):
         test.plain = call  # last, since a test with a plain call counts as compiled
 
     def names_without_compiling(self, test: PreparedTest) -> set[str]:
-        """Return the names of the function and the class, and CLASS. Return an empty set if the source is not JSON."""
+        """Return the names of the function and the class, and CLASS. Return an empty set if the source is malformed."""
         try:
             self.compile(test)
         except MALFORMED:

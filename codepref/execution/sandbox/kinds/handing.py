@@ -127,9 +127,9 @@ def arguments(text: TestText, origins: Origins | None = None) -> list[ast.expr]:
 def is_of_data(text: TestText, call: ast.Call) -> bool:
     """Return whether a call hands something other than literals to `sort`, or to a method that tables of pandas have.
 
-    Methods of tables count only in a test that uses pandas. Such a test expects data. If the answer were an object of
-    the solution with such a method, the argument might be unable to cross. The answer must not decide in this way that
-    the test moves to a shared process.
+    Methods of tables count only in a test that uses pandas. A method of a new object of the solution's class does not
+    count. A test with such a call expects data. If the answer were an object of the solution with such a method, the
+    argument might be unable to cross. The answer must not decide in this way that the test moves to a shared process.
     """
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in _OF_LISTS | _OF_TABLES:
         return False

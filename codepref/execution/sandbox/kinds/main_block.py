@@ -62,7 +62,7 @@ def is_main_guard(node: ast.stmt) -> bool:
 
 
 def _assert_conditions(body: list[ast.stmt]) -> bool:
-    """Replace unused conditions by asserts, also in blocks that always run. Return whether there were any."""
+    """Replace unused conditions by asserts, as `as_program` says for the top level. Return whether there were any."""
     changed = False
     new: list[ast.stmt] = []
     for node in body:

@@ -1,7 +1,7 @@
 """The kind "run". A whole program runs, and the engine gets its status and what it printed. Nothing is compared.
 
-The service uses this kind for `/run_code`. A problem cannot have a test of this kind. `processes/captured.py` says what
-the text of a solution holds here.
+The service uses this kind for `/run_code`. A file of problems cannot hold tests of this kind. `processes/captured.py`
+says what the text of a solution holds here.
 """
 
 from __future__ import annotations

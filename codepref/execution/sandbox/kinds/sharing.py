@@ -59,11 +59,11 @@ class Analysis:
         libraries: names of libraries that the test uses without an import, with their dotted paths.
         live: names of the solution whose values the test reads anew at each use, since calls may change them.
         modules: names of modules by which the test imports the solution.
-        own: names that only the solution can supply.
+        own: names that stand for things of the solution.
         binds: names that the test itself binds in its module.
         hidden: the names of `binds` that must not come from the solution.
         stays: whether the test must not move to a shared process when it hands over a value that cannot cross.
-        asks: names of methods of builtin data by which the test asks if an answer is right (see `asked_of_answers`).
+        asks: names of methods of builtin data by which the test may ask if an answer is right (see `asked_of_answers`).
     """
 
     __slots__ = ("asks", "binds", "hands_over", "hidden", "libraries", "live", "modules", "own", "shared", "stays")
@@ -271,7 +271,7 @@ def _of_exception(text: TestText, node: ast.Attribute) -> bool:
 
 
 def _live_names(text: TestText) -> frozenset[str]:
-    """Return the names of the solution that the test reads and never calls."""
+    """Return the names of the solution that the test reads and neither calls nor binds, without the entry point."""
     read = {node.id for node in text.nodes[ast.Name] if isinstance(node.ctx, ast.Load)}
     return frozenset((text.own & read) - text.called - text.bound - {text.around.entry_point})
 

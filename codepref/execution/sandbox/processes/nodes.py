@@ -1,7 +1,7 @@
 """Turns plain lists into linked lists and binary trees, and back, for tests of the kind "calls".
 
 The functions run in the solution's process, with the classes `ListNode` and `TreeNode` of the solution if it defines
-them. They get no expected result.
+them. These functions get no expected result.
 """
 
 from __future__ import annotations

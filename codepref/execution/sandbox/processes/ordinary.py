@@ -1,6 +1,6 @@
 """Makes the process of a solution look like an ordinary interpreter, in places where the confinement would show.
 
-`install` runs before the solution, in the zygote of the solution's process or in this process itself. It adds names
+`install` runs in the zygote of the solution's process, or in a test runner that runs the solution itself. It adds names
 that the module `site` adds, and functions of the standard library that do as much as the system-call filter allows.
 """
 
@@ -152,8 +152,8 @@ def _own(path: Any) -> bool:
 def _tolerant(function: Callable[..., None]) -> Callable[..., None]:
     """Return a function that does nothing where the filter refuses it for a path in the scratch folder.
 
-    It also does nothing where the filter refuses it for a descriptor or with `dir_fd`. For a path at which there is
-    nothing, it raises FileNotFoundError.
+    It also does nothing where the filter refuses it for a descriptor or with `dir_fd`. For a path in the scratch folder
+    at which there is nothing, it raises FileNotFoundError.
     """
 
     def call(path: Any, *arguments: Any, **options: Any) -> None:

@@ -66,7 +66,7 @@ class Decoder:
     def value(self) -> Any:
         """Return the next value.
 
-        Raises Malformed, and what `make_handle` and `find_numpy` raise.
+        Raises Malformed, and errors of `make_handle` and `find_numpy` that are not in _BUILDING_ERRORS.
         """
         return self._whole(self._value)
 

@@ -55,7 +55,7 @@ class Link:
     """The connection to one solution's process.
 
     If the solution's process ends, runs out of time or sends bytes that are no valid answer, `Link` writes the
-    verdict code of that failure for the running test to the status page, and ends the test runner at once. So a test
+    code of that failure for the running test to the status page, and ends the test runner at once. So a test
     cannot catch such a failure as an exception.
 
     Attributes:
@@ -66,7 +66,8 @@ class Link:
         handed_over: whether an answer has held a handle since this attribute was last set to False.
         stops_expected, refused: as in `Caller`.
         modules: whether modules of the solution cross as modules at the moment.
-        given_modules: the names of the modules that crossed as modules.
+        given_modules: the names of the modules that crossed as modules, and of the libraries from which the test runner
+        gave names to tests or helpers.
         imports: whether this process may import numpy.
         may_share: called with a value of the test that cannot cross. It returns whether the test may therefore share a
         process with the solution.

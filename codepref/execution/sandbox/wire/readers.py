@@ -84,7 +84,7 @@ def _dict(decoder: Decoder, kind: type = dict) -> Any:
 
 
 def _factory(factory: Any) -> Any:
-    """Return the factory: None, a class that crosses by name, or the proxy of a callable of the solution."""
+    """Return the factory: None, a class or function that crosses by name, or the proxy of a callable."""
     if factory is not None and not callable(factory):
         raise Malformed("a default factory cannot be called")
     return as_factory(factory) if isinstance(factory, RemoteCallable) else factory
