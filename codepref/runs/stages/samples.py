@@ -21,8 +21,8 @@ from codepref.storage.files import content_hash, read_json, read_jsonl, write_js
 def stage_problems(work: Work) -> Result:
     """Write contamination.json, which lists the training problems that contain a held-out problem and were left out.
 
-    If rows of problems were left out because something is wrong with them, write left_out.json, with their number and the first messages.
-    Returns the numbers of training, held-out and left-out problems.
+    If rows of problems were left out because something is wrong with them, write left_out.json with their number and
+    the first messages. Returns the numbers of training, held-out and left-out problems.
     """
     write_json(work.out / "contamination.json", [asdict(one) for one in work.contaminated])
     dropped = Counter(f"holds a held-out problem (its {one.kind})" for one in work.contaminated)
