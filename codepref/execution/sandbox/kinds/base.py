@@ -77,8 +77,8 @@ class PreparedTest:
         solution. For most kinds `shareable` decides this.
         around: what the test sees of its problem.
         analysis: what the text of the test decides (see `Analysis`), or None if it was not analysed.
-        expected: the value of JSON that one call must return, and whether it is a list of one item that is also right
-        without the list.
+        expected: for a test of the kind "calls", the expected result as a value of JSON, and whether it is a list of
+        one item and this item alone is right too.
         inputs, oracle: the fields and the compiled oracle of a test of the kind "inputs". None for other kinds.
     """
 
@@ -112,7 +112,7 @@ class PreparedTest:
 
     @property
     def shared(self) -> str:
-        """Why the test must share a process with the solution, or "" if it need not. Only its text decides."""
+        """Why the text of the test shows that it must share a process with the solution, or "" if it does not."""
         return self.analysis.shared if self.analysis is not None else ""
 
     def compile(self) -> None:

@@ -29,7 +29,10 @@ DEEP = 20 * MAX_DEPTH
 """The recursion limit, unless it is higher already, while a deeply nested value is encoded or decoded."""
 
 NUMPY_KINDS = frozenset("biufcSUmM")
-"""The kinds of numpy dtypes that cross, by numpy's codes: bools, numbers, bytes, strings, dates and time spans."""
+"""The kinds of numpy dtypes whose data cross, by numpy's codes: bools, numbers, bytes, strings, dates, time spans.
+
+Data in big-endian order do not cross.
+"""
 
 _NUMBERS, _TEXTS = (bool, int, float, complex), (str, bytes, bytearray)
 _CONTAINERS = (list, tuple, dict, set, frozenset, range)
