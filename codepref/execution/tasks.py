@@ -30,7 +30,7 @@ LONG_PREAMBLE = 1000
 class Task:
     """One problem, solutions, and the tests to run them against. The tests need not be the problem's own.
 
-    copies: for each solution, how many solutions it counts as in the progress. None means one.
+    copies: for each solution, how many solutions it counts as in the progress. None means one for each.
     """
 
     problem: Problem
