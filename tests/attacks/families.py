@@ -27,7 +27,8 @@ A file has a head, which says what the attack tries and has `# key: value` lines
 | engine | `jobs=N` workers, `unconfined`, or `fresh`; each gives the file a new engine | a shared engine |
 
 The engine judges the twin, the samples of the attack, and the twin again, as solutions of one task. So an honest
-solution runs before the attacks and another one after them. With one worker, the first job contains the twin and an attack.
+solution runs before the attacks and another one after them. With one worker, the first job contains the twin and an
+attack.
 """
 
 from __future__ import annotations
