@@ -168,7 +168,7 @@ class Kind:
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:
         """Return the seconds of CPU time that the solution may use in the test.
 
-        After `max_timeouts` timeouts the test runner shortens this limit. Whole programs, and tests in a shared process,
+        After `max_timeouts` timeouts the test runner shortens this limit. Whole programs and tests in a shared process
         keep the full `cpu_seconds`.
         """
         return limits["cpu_seconds"]

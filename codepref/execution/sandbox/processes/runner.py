@@ -384,7 +384,7 @@ class TestRunner:
 
     def _describe(self, index: int, error: BaseException, where: str) -> None:
         if isinstance(error, Unencodable):
-            self.page.describe(f"{where}: {error} cannot cross as plain data")
+            self.page.describe(f"{where}: a value cannot cross as plain data ({error})")
             return
         who = " the solution raised" if of_solution(error) else ""
         try:

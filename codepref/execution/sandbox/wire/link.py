@@ -150,7 +150,7 @@ class Link:
                 body = encoder.encode((operation, *parts))
             except Unencodable as error:
                 if not self.may_share(error.value):
-                    raise TypeError(f"a value of type {error} cannot be handed to the solution") from None
+                    raise TypeError(f"a value of the test cannot be handed to the solution ({error})") from None
                 self.crossing_failed = self.crossing_failed or str(error)
                 raise
             decoder = self._exchange(body, encoder.table)
