@@ -155,7 +155,7 @@ class Kind:
         compile_python(test)
 
     def names_without_compiling(self, test: PreparedTest) -> set[str]:
-        """Return the names in a test that must not be compiled in this process, since compiling may kill the process.
+        """Return the names in a test without compiling it, since compiling it may kill this process.
 
         They are all words of the source that look like Python names.
         """

@@ -26,7 +26,7 @@ test must share a process with the solution, for example because it hands over a
 """
 
 DECIDED = b"PFE" + bytes([CALL_BY_REFERENCE])
-"""The codes that `forget_ends` keeps. At that time, the end of a solution's process has led to none of them."""
+"""The codes that `forget_ends` keeps. When it runs, none of them comes from the end of a solution's process."""
 
 _HEAD = struct.Struct("<IIII")
 _LENGTH = struct.Struct("<I")
