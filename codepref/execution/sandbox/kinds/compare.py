@@ -18,7 +18,7 @@ EXACT = 2**53
 """From this size on, a float cannot represent every whole number."""
 
 ROUNDING = 1e-12
-"""Largest error from rounding of an expected float if the output is an int, relative to the larger of 1 and the float."""
+"""Largest rounding error of an expected float if the output is an int, relative to the larger of 1 and the float."""
 
 Accept = Callable[[list[Any], Any, Any, float], Any]
 
