@@ -29,8 +29,9 @@ def accepted(output: Any, expected: Any, atol: float, compare: str, oracle: Call
     compare: "equal", "set", "not_none" or "oracle:NAME". With "not_none", a bool is right if it says whether `expected`
     is something other than None. Any other output is right if it is None exactly when `expected` is None.
     oracle: called if the comparison does not accept the output. It is not called for "not_none".
-    atol: absolute tolerance of numbers, for an output that has the type of `expected`. 0 means 1e-6 if `expected` is a
-    float or a list or tuple of floats, and no tolerance if it is anything else.
+    atol: absolute tolerance of numbers and of numbers in lists and tuples, for an output that has the type of
+        `expected`. 0 means 1e-6 if `expected` is a float or a non-empty list or tuple of floats, and no tolerance if it
+        is anything else.
     An int at the place of an expected float is right if the float is that number after rounding (see `rounded`).
     Raises what the comparison raises, such as TypeError for an unhashable item if `compare` is "set".
 
