@@ -102,7 +102,9 @@ class ExecutionService:
         ((result,),) = self.handle([(_HONEST, Limits(timeout_factor=None))])
         codes, detail = result[0], result[3]
         if codes != "P":
-            raise MachineError(f"an honest program did not pass there ({codes}, {detail or 'no cause is known'})")
+            raise MachineError(
+                f"an honest program did not pass on this machine ({codes}, {detail or 'no cause is known'})"
+            )
 
 
 def threads_for(capacity: int) -> int:

@@ -30,7 +30,7 @@ LONG_PREAMBLE = 1000
 class Task:
     """One problem, solutions, and the tests to run them against. The tests need not be the problem's own.
 
-    copies: for each solution, how many solutions it counts as in the progress. None means one.
+    copies: for each solution, how many solutions it counts as in the progress. None means one for each.
     """
 
     problem: Problem
@@ -75,7 +75,7 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
 
 
 def needed_preamble(task: Task) -> str:
-    """Return the problem's preamble. A long one lacks imports whose names occur nowhere in the code of the task.
+    """Return the problem's preamble. A long one lacks the imports of which no name occurs in the code of the task.
 
     This code is the solutions, the tests in Python, the gold solution, the helpers, and the other statements of the
     preamble apart from imports. `from module import *` stays, since its names are not known. Importing a dozen modules

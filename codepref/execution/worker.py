@@ -174,8 +174,8 @@ class Worker:
     def wait_ready(self) -> None:
         """Wait until the worker has started.
 
-        Raises WorkerLost if it wrote nothing to stderr and was killed by SIGKILL or is not ready after START_SECONDS.
-        Otherwise raises MachineError if it cannot start.
+        Raises WorkerLost if the worker was killed by SIGKILL, or was not ready after START_SECONDS, and has written
+        nothing to stderr. Otherwise raises MachineError if it cannot start.
         """
         self._socket.settimeout(START_SECONDS)
         message: tuple[Any, ...] = ()

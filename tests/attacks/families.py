@@ -26,8 +26,9 @@ A file has a head, which says what the attack tries and has `# key: value` lines
 | limits | fields of `Limits`, as name=value | FIELDS |
 | engine | `jobs=N` workers, `unconfined`, or `fresh`; each gives the file a new engine | a shared engine |
 
-The engine judges the twin, the samples of the attack, and the twin again, as solutions of one task. An attack therefore
-has an honest solution before and after it. With one worker, the first job contains the twin and an attack.
+The engine judges the twin, the samples of the attack, and the twin again, as solutions of one task. So an honest
+solution runs before the attacks and another one after them. With one worker, the first job contains the twin and an
+attack.
 """
 
 from __future__ import annotations

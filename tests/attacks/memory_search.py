@@ -103,7 +103,7 @@ NAMINGS = {
 """Ways in which the searching solution names a package. With "again", a solution of the earlier task names it too."""
 
 KINDS = ("asserts", "check", "inputs", "calls", "stdio", "unittest", "function")
-"""Kinds of tests. "function" is a test of the kind asserts that hands a function to the solution, which
+"""Kinds of tests. "function" is a test of the kind asserts that hands a function to the solution. The solution
 therefore runs in the process of the test.
 """
 

@@ -6,9 +6,9 @@ An attack file has a comment that says what the attack tries, a line `# expect:`
 program, a line `# honest twin`, and the honest twin. The twin uses the same means as the attack and must pass. Every
 program defines `add`.
 
-A forgery returns a wrong sum, so the code P means that the attack worked. An escape returns the right sum only after it
-has left the sandbox, so the code P means that the escape worked. A neighbour may pass. It tries to change the verdict
-on its twin, which runs right after it, and in the same process if possible.
+A forgery returns a wrong sum, so the code P means that the attack worked. An escape returns the right sum, if at all,
+only after it has done what the sandbox must prevent, so the code P means that the escape worked. A neighbour may pass.
+It tries to change the verdict on its twin, which runs right after it, and in the same process if possible.
 """
 
 from __future__ import annotations

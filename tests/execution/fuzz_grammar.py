@@ -106,7 +106,7 @@ def statement(rng: random.Random, depth: int) -> list[ast.stmt]:
 
 
 def statements(rng: random.Random, count: int) -> str:
-    """Return the source of `count` random statements."""
+    """Return the source of the statements of `count` random templates."""
     body = [node for _ in range(count) for node in statement(rng, 1)]
     return ast.unparse(ast.fix_missing_locations(ast.Module(body, [])))
 

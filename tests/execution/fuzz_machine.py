@@ -21,8 +21,8 @@ MARKS = (fuzz_system.MARK, "codepref-escape", "cheated")
 PROCESSES_A_WORKER, DESCRIPTORS_A_PROCESS = 10, 100
 """The largest number of processes of a worker, and of open descriptors of one of its processes.
 
-A worker has a supervisor, two nurseries, three zygotes, a test runner, a process with a solution, a process that was
-forked ahead, and a process that is ending.
+These are usually the most processes of a worker: a supervisor, two nurseries, three zygotes, a test runner, a process
+with a solution, a process that was forked ahead, and a process that is ending.
 """
 
 

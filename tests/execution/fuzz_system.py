@@ -161,7 +161,7 @@ def write(rng: random.Random) -> list[str]:
 
 
 def oddity(rng: random.Random) -> str:
-    """Return a program with unusual text before, after or within an ordinary function."""
+    """Return a program with unusual text, mostly before, after or within an ordinary function."""
     n = rng.choice((10, 50, 100, 500, 3000, 20000))
     plain = "def f(*x):\n    return 3\n"
     pick = rng.choice

@@ -13,7 +13,10 @@ from codepref.execution.sandbox.confinement.parked import ParkedModules, park
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """Write a package `garage` whose module `car` imports its module `wheel`. Return the file that counts runs."""
+    """Write a package `garage` whose module `car` imports its module `wheel`.
+
+    Yield the file to which each run of `car` adds a character.
+    """
     folder = tmp_path / "garage"
     folder.mkdir()
     (folder / "__init__.py").write_text("from . import door\n")

@@ -1,4 +1,4 @@
-"""Scalar answers are compared as Python compares them, whatever way they cross."""
+"""Tests that scalar answers are compared as Python compares plain values, whatever way they cross."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The quick codec of answers writes and reads the same bytes as the full one, and reads nothing else."""
+"""Tests that the quick codec of answers writes what the full one writes, and reads only what the full one reads."""
 
 import math
 from typing import Any

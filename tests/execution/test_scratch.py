@@ -193,7 +193,7 @@ def test_a_process_asleep_is_distinguished_from_one_that_works():
 
 
 def test_a_process_that_runs_at_each_look_and_sleeps_between_looks_is_blocked(monkeypatch):
-    """A sleeping process stands for one that wakes for each look: /proc always says that it runs."""
+    """The process sleeps. Its state in /proc is replaced, so that each look finds it running."""
     code = "import time\nprint(1, flush=True)\ntime.sleep(100)\n"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:

@@ -437,7 +437,7 @@ def test_tests_whose_text_proves_something_are_not_run(tmp_path, monkeypatch):
 
 
 def test_a_test_that_calls_the_function_is_not_run_beside_one_that_proves_something(tmp_path, monkeypatch):
-    """A function that raises fails `assert not f(2)`. Doing nothing fails the other test. The texts show both."""
+    """A function that raises fails `assert not f(2)`. Every program that does nothing fails the other test."""
     monkeypatch.setenv("CODEPREF_CACHE", str(tmp_path))
     monkeypatch.setattr(vacuous, "do_nothing_programs", None)
     solution = "def f(x):\n    return 2 if x == 1 else 0\n"

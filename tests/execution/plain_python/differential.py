@@ -45,7 +45,7 @@ def row(problem: Listed) -> dict[str, object]:
 
 
 def sandbox_findings(listed: Sequence[Listed]) -> dict[str, list[str]]:
-    """Judge all solutions by codepref. Return, for each problem with a wrong verdict, one line for each of them.
+    """Judge all solutions by codepref. Return one line for each wrong verdict, by the name of the problem.
 
     A problem that codepref refuses to read is a finding too.
     """

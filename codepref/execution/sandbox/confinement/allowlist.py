@@ -1,4 +1,4 @@
-"""The check whether code may run in a process that other code will use after it: a solution, or a test in its runner.
+"""The check whether a solution or a test may run in a process that other code will use after it.
 
 Forking and ending a process takes far longer than running a short solution. A solution may share a process only
 if its syntax tree shows that it can reach nothing that outlives its own namespace. Such a solution imports only

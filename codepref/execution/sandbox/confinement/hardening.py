@@ -124,8 +124,7 @@ class Hardening:
 
         parent: the pid of the parent.
         memory: the bytes of address space that the child may use beyond its parent's, as last measured.
-        cpu_seconds: a CPU time of the child. The kernel ends the child at most two seconds of CPU time later, if no
-        other limit has ended it before.
+        cpu_seconds: seconds of CPU time. The kernel ends the child when it has used up to two seconds more than this.
         file_bytes: the largest size of a file that the child writes.
         """
         # First copy the channels to numbers just above the range, so that no channel is overwritten. Higher numbers may

@@ -100,7 +100,7 @@ _O_TMPFILE = 0o20000000
 
 _MSG_OOB = 1
 _RWF_KNOWN = 0x17
-"""RWF_HIPRI, RWF_DSYNC, RWF_SYNC and RWF_APPEND. Others, such as RWF_NOWAIT, show or change the page cache."""
+"""RWF_HIPRI, RWF_DSYNC, RWF_SYNC and RWF_APPEND. Other flags, such as RWF_NOWAIT, may show or change the page cache."""
 
 _MADV_COLD, _MADV_PAGEOUT = 20, 21
 _FUTEX_PRIVATE, _FUTEX_CLOCK, _FUTEX_WAIT, _FUTEX_WAIT_BITSET = 128, 256, 0, 9

@@ -93,7 +93,7 @@ def _is_held(text: TestText, origins: Origins, target: ast.expr, adds: bool, set
 
 
 def _of_function(text: TestText, expression: ast.expr) -> bool:
-    """Return whether an expression is the answer of a function of the solution, and not a new object of its class."""
+    """Return whether an expression is the answer of a function of the solution, and not a call of a class."""
     if isinstance(expression, ast.Call):
         return text.is_own(expression.func) and not text.is_class(expression.func)
     if not isinstance(expression, ast.Name):

@@ -77,8 +77,8 @@ class PreparedTest:
         solution. For most kinds `shareable` decides this.
         around: what the test sees of its problem.
         analysis: what the text of the test decides (see `Analysis`), or None if it was not analysed.
-        expected: the value of JSON that one call must return, and whether it is a list of one item that is also right
-        without the list.
+        expected: for a test of the kind "calls", the expected result as a value of JSON, and whether it is a list of
+        one item and this item alone is right too.
         inputs, oracle: the fields and the compiled oracle of a test of the kind "inputs". None for other kinds.
     """
 
@@ -112,7 +112,7 @@ class PreparedTest:
 
     @property
     def shared(self) -> str:
-        """Why the test must share a process with the solution, or "" if it need not. Only its text decides."""
+        """Why the text of the test shows that it must share a process with the solution, or "" if it does not."""
         return self.analysis.shared if self.analysis is not None else ""
 
     def compile(self) -> None:
@@ -155,7 +155,7 @@ class Kind:
         compile_python(test)
 
     def names_without_compiling(self, test: PreparedTest) -> set[str]:
-        """Return the names in a test that must not be compiled in this process, since compiling may kill the process.
+        """Return the names in a test without compiling it, since compiling it may kill this process.
 
         They are all words of the source that look like Python names.
         """
@@ -168,7 +168,8 @@ class Kind:
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:
         """Return the seconds of CPU time that the solution may use in the test.
 
-        After `max_timeouts` timeouts the test runner shortens this limit. Whole programs keep the full `cpu_seconds`.
+        After `max_timeouts` timeouts the test runner shortens this limit. Whole programs and tests in a shared process
+        keep the full `cpu_seconds`.
         """
         return limits["cpu_seconds"]
 

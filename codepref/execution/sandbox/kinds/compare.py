@@ -18,7 +18,7 @@ EXACT = 2**53
 """From this size on, a float cannot represent every whole number."""
 
 ROUNDING = 1e-12
-"""Largest error from rounding that an expected float may have, relative to it or to 1, if the output is an int."""
+"""Largest rounding error of an expected float if the output is an int, relative to the larger of 1 and the float."""
 
 Accept = Callable[[list[Any], Any, Any, float], Any]
 
@@ -29,8 +29,9 @@ def accepted(output: Any, expected: Any, atol: float, compare: str, oracle: Call
     compare: "equal", "set", "not_none" or "oracle:NAME". With "not_none", a bool is right if it says whether `expected`
     is something other than None. Any other output is right if it is None exactly when `expected` is None.
     oracle: called if the comparison does not accept the output. It is not called for "not_none".
-    atol: absolute tolerance of numbers, for an output that has the type of `expected`. 0 means 1e-6 if `expected` is a
-    float or a list or tuple of floats, and no tolerance if it is anything else.
+    atol: absolute tolerance of numbers and of numbers in lists and tuples, for an output that has the type of
+        `expected`. 0 means 1e-6 if `expected` is a float or a non-empty list or tuple of floats, and no tolerance if it
+        is anything else.
     An int at the place of an expected float is right if the float is that number after rounding (see `rounded`).
     Raises what the comparison raises, such as TypeError for an unhashable item if `compare` is "set".
 

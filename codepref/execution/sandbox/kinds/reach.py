@@ -1,6 +1,6 @@
 """Finds what a test may reach besides the answers of the solution: streams, files, the state of the process, and code.
 
-Such a test must share a process with the solution, since its effects and those of the solution must meet.
+Such a test must share a process with the solution, since each of the two must see the effects of the other.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Run(Kind):
             raise TypeError("the solution's process sent malformed files")
         size = sum(len(name) + len(content) for name, content in files.items())
         if not 0 <= status < 256 or max(len(output), len(errors)) > MAX_PRINTED or size > MAX_FETCHED + MAX_NAMES:
-            raise ValueError("the solution's process sent a result that is too large")
+            raise ValueError("the solution's process sent a result that is too large or has a wrong status")
         fields = {
             "return_code": status,
             "stdout": output.decode("utf-8", "replace"),

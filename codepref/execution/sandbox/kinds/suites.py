@@ -140,9 +140,10 @@ def _exists(name: str) -> bool:
 
 
 def defined_names(tree: ast.Module) -> set[str]:
-    """Return the names of functions and classes that a text defines, and the names on the left of its `=`.
+    """Return the names of functions and classes that a text defines, and the names in the targets of its assignments.
 
-    Definitions at the top level count, and those in its `if`, `for`, `while`, `with` and `try` statements.
+    Statements at the top level count, and those in its `if`, `for`, `while`, `with` and `try` statements. Annotated and
+    augmented assignments do not count.
     """
     names: set[str] = set()
     waiting: list[ast.AST] = [*tree.body]

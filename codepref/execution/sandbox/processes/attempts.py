@@ -32,7 +32,10 @@ code S.
 """
 
 TIMED_OUT_SHARE = 20
-"""After `max_timeouts` timeouts a test may be asleep for a twentieth of the time, like the CPU time in `runner`."""
+"""After `max_timeouts` timeouts a test may be asleep for a twentieth of the usual time.
+
+The constant of this name in `runner` does the same for the CPU time.
+"""
 
 ENDINGS = {
     ASLEEP: ("T", "the solution and the test were asleep for too long"),
@@ -40,7 +43,7 @@ ENDINGS = {
     BLOCKED: ("T", "the solution and the tests waited for too long in all tests together"),
     FULL: ("M", "the solution has"),
 }
-"""The code and the cause in words, for each cause of the end of a test runner for which the solution is to blame."""
+"""Causes of the end of a test runner for which the solution is to blame, each with its code and with words for it."""
 
 
 class SolutionAttempts:

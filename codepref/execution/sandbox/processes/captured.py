@@ -19,7 +19,10 @@ from ..wire.printed import MAX_FETCHED, MAX_PRINTED
 from .program import end_program, execute_file, make_outputs_append, open_descriptors, open_streams, open_unnamed
 
 NAMES = ("solution.py", "program.py", "main_program.py", "run_code_program.py")
-"""Names of the program's file. The first that no file of the client has is taken, or else the last."""
+"""Names for the program's file. It gets the first of them that no file of the client has.
+
+If the client's files have all these names, it gets the last one.
+"""
 
 Captured = tuple[int, bytes, bytes, dict[str, bytes]]
 """The status, standard output, standard error, and the files that the client asked for, by their paths."""

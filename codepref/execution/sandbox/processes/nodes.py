@@ -59,7 +59,7 @@ def _class_of(space: Mapping[str, Any], default: type) -> type:
 
 
 def _node(make: type, value: Any, sides: int) -> Any:
-    """Return a node without neighbours. sides: their number, for a class that takes them without a default."""
+    """Return a node without neighbours. sides: how many neighbours its class may require as further arguments."""
     try:
         return make(value)
     except TypeError:

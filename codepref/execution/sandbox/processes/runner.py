@@ -43,8 +43,8 @@ from ..wire.plan import Plan
 TIMED_OUT_SHARE, MIN_SECONDS = 20, 0.005
 """After `max_timeouts` timeouts a solution gets a twentieth of the time for each of its other tests.
 
-This does not hold for whole programs. The least CPU time is 5 ms. Many solutions that loop do so on some inputs only,
-so the codes of their other tests are still useful.
+This holds neither for whole programs nor for tests in a shared process. The least CPU time is 5 ms. Many solutions
+that loop do so on some inputs only, so the codes of their other tests are still useful.
 """
 
 MAX_ANSWER_BYTES = 1 << 20
@@ -332,7 +332,8 @@ class TestRunner:
     def _time_limits(self, test: PreparedTest) -> tuple[float, float]:
         """Return the seconds of CPU and of wall-clock time that a test may take.
 
-        After `max_timeouts` timeouts both are shorter (see TIMED_OUT_SHARE). This is not used for whole programs.
+        After `max_timeouts` timeouts both are shorter (see TIMED_OUT_SHARE). Whole programs and tests in a shared
+        process have other limits.
         """
         limits = self.plan.limits
         cpu_seconds = test.kind.cpu_limit(limits, test)
@@ -383,7 +384,7 @@ class TestRunner:
 
     def _describe(self, index: int, error: BaseException, where: str) -> None:
         if isinstance(error, Unencodable):
-            self.page.describe(f"{where}: {error} cannot cross as plain data")
+            self.page.describe(f"{where}: a value cannot cross as plain data ({error})")
             return
         who = " the solution raised" if of_solution(error) else ""
         try:

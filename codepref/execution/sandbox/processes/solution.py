@@ -49,7 +49,7 @@ _SIZED = frozenset({list, tuple, dict, set, frozenset, str, bytes})
 
 
 class Handles:
-    """The objects that cannot cross as plain data. Each one stays in this process and gets a number."""
+    """The objects for which the test runner has handles. Each one stays in this process and has a number."""
 
     def __init__(self) -> None:
         self._objects: list[Any] = []
@@ -138,11 +138,11 @@ class Server:
         frames.send(CHANNEL, self._number + b"+" + Encoder(lambda _: None, exact=False).encode(value) + U32.pack(0))
 
     def load(self, preamble: str, source: str, names: tuple[str, ...], alone: bool = True) -> dict[str, Any] | None:
-        """Run the solution's source. Return those of `names` that it defines, with their values.
+        """Run the preamble and the solution's source. Return those of `names` that they define, with their values.
 
-        alone: no other solution will run in this process. If `alone` is False, a source may run only if `shareable`
-        accepts it and it is neither too long nor too complex to parse. Otherwise nothing runs and the result is None.
-        Raises what `compile` raises for a source that is not Python, and what the source raises.
+        alone: no other solution will run in this process. If `alone` is False, both run only if `shareable` accepts
+        them and they are neither too long nor too complex to compile. Otherwise nothing runs and the result is None.
+        Raises what `compile` raises for a text that is not Python, and what the two texts raise.
         """
         parts: list[Any] = [preamble, source]
         sys.modules["solution"] = self._module

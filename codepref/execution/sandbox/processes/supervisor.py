@@ -6,7 +6,7 @@ A forked child sees the memory of its parent, and the supervisor holds tests and
 therefore forks only twice, before the first task. The two children are nurseries, which fork zygotes on request. One
 nursery forks the zygotes of solutions and has no status page. `main` forks it before it imports this module. The
 supervisor forks the other nursery, which forks runner zygotes and shares the status page. A runner zygote gets its task
-through its own socket. When answers hold numpy's arrays, the second nursery can fork a third one, which has loaded
+through its own socket. When answers hold data of numpy, the second nursery can fork a third one, which has loaded
 numpy.
 """
 
@@ -104,7 +104,8 @@ class Supervisor:
 
         A solution that seems to import one of the known packages comes from the zygote with packages, which serves all
         tasks. Every other solution comes from the plain zygote. If the zygote with packages dies or hangs during an
-        import, this solution and all later ones come from the plain zygote.
+        import, this solution and all later ones come from the plain zygote. Raises ZygoteLost if another zygote is
+        lost.
         """
         wanted = packages.imported(source)
         if not wanted or self._no_packages:
@@ -236,7 +237,8 @@ class Supervisor:
     def _references(self, known: dict[int, bytes], keep: bool) -> None:
         """Give the runner zygote the expected outputs of each test that has a reference solution.
 
-        Outputs in `known` are used. Other outputs are computed, and sent to the engine if `keep` is true.
+        Outputs in `known` are used unless they are malformed. Other outputs are computed, and sent to the engine if
+        `keep` is true.
         """
         assert self.runners is not None
         self.runners.ask(b"I")
@@ -316,5 +318,7 @@ class Supervisor:
         while (start := page.codes().find(status_page.UNDECIDED)) >= 0:
             attempts.attempt(start)
         answer_digests = page.answer_digests()
-        shared = attempts.shared()  # only the text of a test decides that later solutions share a process with it too
+        # A test that falls back to a shared process is not added to `_shared`, since only the text of a test may decide
+        # for later solutions.
+        shared = attempts.shared()
         return page.codes().decode("ascii"), shared, round(1000 * attempts.cpu, 3), page.detail(), answer_digests

@@ -1,8 +1,8 @@
 """Watches a test runner and the process of its solution, and ends the runner when a limit is reached.
 
-The runner itself limits the CPU time and the wall-clock time of the solution (see `wire.link`). This module limits
-what a hostile runner or solution could get around: the runner's own time, time in which both processes are asleep or
-wait, the size of the scratch folder, and the number of threads.
+The runner itself limits the CPU time and the wall-clock time of the solution (see `wire.link`). This module enforces
+limits that a hostile runner cannot get around. They are on the runner's own time, the time in which both processes are
+asleep or wait, the size of the scratch folder, and the number of threads.
 """
 
 from __future__ import annotations
@@ -114,9 +114,9 @@ class Watched:
 
 
 def watch(waiter: Waiter, answerer: Answerer, watched: Watched) -> None:
-    """Wait for an answer. Kill the runner if a limit is reached, and then set `cause` and `detail`.
+    """Wait for an answer. Kill the runner if a limit is reached, and set `cause` (for FULL also `detail`).
 
-    Raises ZygoteLost when no answer comes although the runner was killed.
+    Raises ZygoteLost when no answer comes although the runner was killed, and what `Waiter.wait_for` raises.
     """
     page, clock, kills = waiter.page, clock_of(watched.runner), 0
     if waiter.wait_for(answerer, SLICE_SECONDS):

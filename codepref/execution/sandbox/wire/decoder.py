@@ -48,7 +48,7 @@ class Decoder:
     yields the receiver's own container.
 
     Attributes:
-        find_numpy: called when a numpy array or scalar arrives. It returns the module numpy.
+        find_numpy: called when an array, a scalar or a dtype of numpy arrives. It returns the module numpy.
         tuple_class: called with a name and the names of fields. It returns the class of named tuples that has them.
         keep: called with a value and the proxy of its original, when a value arrives that crosses back as a handle.
     """

@@ -232,7 +232,10 @@ class Encoder:
 
 
 def encoded(value: Any) -> bytes:
-    """Encode one value. Raises Unencodable if it is not plain data, and RecursionError if it is nested too deeply."""
+    """Encode one value.
+
+    Raises Unencodable if a part of it cannot cross, and RecursionError if it is nested too deeply.
+    """
     return Encoder(lambda _: None, exact=True).encode(value)
 
 
@@ -262,7 +265,7 @@ _WRITERS |= dict.fromkeys(_DATES, Encoder._date)
 def _writer_of_base(value: Any) -> Callable[[Encoder, Any], None] | None:
     """Return the writer of the first plain type in the `__mro__` of the value's type, or None if there is none.
 
-    Also return None for numpy data. A forged `__class__` has no effect.
+    Also return None for a type of numpy itself. A forged `__class__` has no effect.
     """
     if "numpy" in sys.modules and type(value).__module__ == "numpy":
         return None  # float64 is a subclass of float, but it compares and prints differently

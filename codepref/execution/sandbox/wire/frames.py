@@ -1,4 +1,4 @@
-"""Frames over a descriptor. A frame is a body after four bytes that hold the length of the body."""
+"""Frames over a descriptor. A frame is four bytes that hold the length of a body, followed by the body."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import struct
 
 LARGE = 1 << 16
-"""`send` does not copy a body with at least this many bytes. A `Stream` asks for this many bytes at a time."""
+"""`send` does not copy a body with at least this many bytes. Most reads of a `Stream` ask for this many."""
 
 LENGTH = struct.Struct("<I")
 

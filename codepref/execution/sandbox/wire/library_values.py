@@ -36,9 +36,9 @@ class Form:
         types: the full names of the types.
         fields: returns the plain fields of a value, or None if this value cannot cross.
         build: gets the decoder and the fields, checks them and returns the value.
-        direction: BOTH, FROM_SOLUTION or FROM_TEST. A value that its receiver may change in place crosses only from the
-        solution, since a change by the solution to a value of the test would be lost. If the test hands such a value
-        back, it crosses as a handle.
+        direction: BOTH, FROM_SOLUTION or FROM_TEST. A value, other than an iterator, that its receiver may change in
+        place crosses only from the solution, since a change by the solution to a value of the test would be lost. If
+        the test hands such a value back, it crosses as a handle.
     """
 
     __slots__ = ("build", "direction", "fields", "types")
@@ -79,7 +79,7 @@ _CLASS_NAMES = frozenset(
     }.items()
     for name in names.split()
 )
-"""The classes of the standard library that cross by name."""
+"""The classes that the form "class" sends, as "MODULE:NAME". Their instances are data."""
 
 _IP = "IPv4Address IPv6Address IPv4Network IPv6Network IPv4Interface IPv6Interface"
 _PATHS = "PosixPath WindowsPath PurePosixPath PureWindowsPath"
@@ -116,7 +116,7 @@ def _zone(decoder: Decoder, key: Any) -> Any:
 
 
 def zoned_fields(value: Any) -> tuple[Any, ...] | None:
-    """Return the fields of a datetime or a time whose time zone is a ZoneInfo with a key, or None for another one."""
+    """Return the fields of a datetime or a time whose time zone is a ZoneInfo with a key, or None for any other one."""
     zone = value.tzinfo
     if (type(zone).__module__, type(zone).__name__) != ("zoneinfo", "ZoneInfo") or type(zone.key) is not str:
         return None
@@ -309,7 +309,7 @@ def _named_tuple(decoder: Decoder, name: Any, fields: Any, items: Any) -> Any:
 
 
 def _member(name: Any, member: Any, value: Any, text: Any, shown: Any) -> Any:
-    """Build an int or a text with the name of a member of an enumeration. It equals what the member's value equals."""
+    """Build an int or a text that has the value, the name and the texts of a member of an enumeration."""
     for part in (name, member, text, shown):
         checked(part, str)
     return _known_member(name, member, checked(value, int, str), text, shown)

@@ -150,7 +150,7 @@ class Link:
                 body = encoder.encode((operation, *parts))
             except Unencodable as error:
                 if not self.may_share(error.value):
-                    raise TypeError(f"a value of type {error} cannot be handed to the solution") from None
+                    raise TypeError(f"a value of the test cannot be handed to the solution ({error})") from None
                 self.crossing_failed = self.crossing_failed or str(error)
                 raise
             decoder = self._exchange(body, encoder.table)
@@ -233,7 +233,10 @@ class Link:
         return self._answer(number, self._receive(), table)
 
     def _receive(self) -> bytes:
-        """Return the bytes of the next answer, which the digest includes. End this process if they are too many."""
+        """Return the bytes of the next answer. End this process if they are too many.
+
+        Add the bytes to the digest, or the length of a large answer (see MAX_DIGESTED).
+        """
         (length,) = LENGTH.unpack(self._read(4))
         self.last_reply = length
         if length > MAX_REPLY:

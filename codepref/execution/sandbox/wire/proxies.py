@@ -42,7 +42,8 @@ def make_proxy(link: Caller, kind: bytes, number: int, name: str) -> Any:
 
     name: the name of the type (or of the object itself, if it is a class or a module), and after a NUL character the
         letters of the ABILITIES that the type has.
-    Raises Malformed for an unknown kind of handle or ability, and for a name that no class can have.
+    Raises Malformed for an unknown kind of handle or ability, and for a name that no class can have. Raises ImportError
+    for a module of the standard library, or for numpy, if it cannot be imported here.
     """
     if kind == b"m" and name.partition("\0")[0] in _OWN_MODULES:
         # The test may use a module that only the solution imported. It gets the test runner's own module of that name.

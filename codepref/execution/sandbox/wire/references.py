@@ -15,9 +15,10 @@ _NAMED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodDescr
 
 
 def reference_to(value: Any) -> str | None:
-    """Return "MODULE:NAME" for a function, a class or a module of a library, or None for another value.
+    """Return "MODULE:NAME" for a function or a class of a library, and "MODULE:" for a module of a library.
 
-    In this process, the name must lead to this very object.
+    Return None for any other value, for a callable of another type (such as `numpy.mean`), and for an object that its
+    name does not lead to in this process.
     """
     if type(value) is types.ModuleType:
         known = _is_library(value.__name__) and sys.modules.get(value.__name__) is value

@@ -1,9 +1,9 @@
 """The page of memory that a test runner shares with its supervisor.
 
 The page holds what the runner is doing, the CPU time of loading the solution, for each test a code and a digest of the
-solution's answers, and the first failure in words. It is shared memory, not a pipe. Writing a code therefore needs
-no system call and does not wake the supervisor, and what was written survives the death of the runner. A solution's
-process has this page only if tests run in that process.
+solution's answers, the first failure in words, and what a program printed in a test of the kind "run". It is shared
+memory, not a pipe. Writing a code therefore needs no system call and does not wake the supervisor, and what was written
+survives the death of the runner. A solution's process has this page only if tests run in that process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ test must share a process with the solution, for example because it hands over a
 """
 
 DECIDED = b"PFE" + bytes([CALL_BY_REFERENCE])
-"""The codes that `forget_ends` keeps. When it runs, no test has one of them because a solution's process ended."""
+"""The codes that `forget_ends` keeps. When it runs, none of them comes from the end of a solution's process."""
 
 _HEAD = struct.Struct("<IIII")
 _LENGTH = struct.Struct("<I")
@@ -36,7 +36,7 @@ ANSWER_DIGEST_BYTES = 4
 """The size of a digest, in bytes. Zeros mean that the digest is unknown.
 
 Different answers of less than 1 MiB in one test have equal digests with a chance of about one in four billion. Of a
-larger answer only the length counts. Solutions are compared by the digests of all tests of a task.
+larger answer only the length counts.
 """
 
 
@@ -129,10 +129,12 @@ class StatusPage:
         self._page[_CODES + start : _CODES + self.tests] = bytes([code]) * (self.tests - start)
 
     def forget_ends(self) -> bytes:
-        """Keep the codes in DECIDED, and make all other codes undecided. Clear the detail if no code is F or E.
+        """Keep the codes in DECIDED, and make all other codes undecided.
+
+        If no test keeps F or E, also clear the detail and the CPU time of loading.
 
         A decided test stays decided, since a solution must not get a second chance when it dies in a later test.
-        Return the codes, with zeros for undecided tests.
+        Return the codes, with UNDECIDED for undecided tests.
         """
         kept = bytes(code if code in DECIDED else UNDECIDED for code in self.codes())
         if not set(kept) & set(b"FE"):

@@ -1,8 +1,9 @@
-"""Arrays of objects and dtypes of numpy, and tables, series, indices and points of time of pandas.
+"""Arrays of objects and dtypes of numpy, and tables, series, indices and some points of time of pandas.
 
 They cross only from the solution, without pickle, as arrays and plain values. The test runner builds them with the
-constructors of the libraries. If it has not loaded pandas, the test does not use pandas, and gets proxies of the values
-of pandas.
+constructors of the libraries. A test runner that has not loaded pandas gets proxies of the values of pandas instead.
+A Timedelta, and a Timestamp without a time zone or in UTC, cross as the values of `datetime` from whose classes they
+derive.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ _EXTENSIONS = frozenset(
     {"Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64"}
     | {"boolean", "string", "str"}
 )
-"""The names of pandas' own dtypes whose values cross as a list."""
+"""The names of pandas' own dtypes whose values cross one by one, in a tuple."""
 
 
 def dtype_name(name: str) -> str:
-    """Return the name of a numpy dtype. Raises Malformed if data of this dtype cannot cross."""
+    """Return `name`. Raises Malformed unless it has the form of the name of a numpy dtype whose data can cross."""
     if not _DTYPE.fullmatch(name):
         raise Malformed(f"the numpy dtype {name[:100]!r} is not allowed")
     return name
