@@ -14,6 +14,9 @@ from .runner_session import Host
 from .watch import ASLEEP, BLOCKED, FULL, IDLE, OWN_TIME, Watched
 from .zygote import Reaped
 
+LIBRARIES = {status_page.ARRAYS: ("numpy",), status_page.TABLES: ("numpy", "pandas")}
+"""The libraries that a test runner asks for, by the phase in which it ends."""
+
 KNOWN = b"PFEMTXSI" + bytes([status_page.CALL_BY_REFERENCE])
 """The codes that an attempt may leave on the status page. Any other byte there, except UNDECIDED, becomes E."""
 
@@ -73,7 +76,7 @@ class SolutionAttempts:
         """Make one attempt: run the undecided tests from `start` on in separate processes, and derive their codes.
 
         With whole programs, only the test `start` runs. An attempt may also end without a new code. The next attempt
-        then differs: numpy is loaded in the test runner, the solution has a process of its own, or no call is sent
+        then differs: numpy or pandas is loaded in the test runner, the solution has a process of its own, or no call is sent
         ahead.
         """
         session = self.supervisor.session()
@@ -86,7 +89,7 @@ class SolutionAttempts:
         self._loading += self.page.take_loading() if self._alone else 0.0
         phase, current = self.page.where()
         codes = self.page.codes()
-        if phase == status_page.ARRAYS and self.supervisor.load_arrays():
+        if phase in LIBRARIES and self.supervisor.load_libraries(LIBRARIES[phase]):
             return
         if phase == status_page.ALONE and not self._alone:
             self._alone = True

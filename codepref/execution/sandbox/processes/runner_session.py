@@ -46,8 +46,8 @@ class Host(Protocol):
     def origin(self, source: str) -> zygote.Zygote:
         """Return the zygote that forks the process of this solution."""
 
-    def load_arrays(self) -> bool:
-        """Load numpy for the test runners of this task. Return False if it is loaded already."""
+    def load_libraries(self, names: tuple[str, ...]) -> bool:
+        """Load numpy, or numpy and pandas, for the test runners of this task. Return False if they are loaded."""
 
 
 class RunResult:

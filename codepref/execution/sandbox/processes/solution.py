@@ -24,7 +24,7 @@ from ..wire.decoder import Decoder
 from ..wire.encoder import Encoder
 from ..wire.errors import error_fields
 from ..wire.library_values import tuple_class
-from ..wire.plain_data import NUMPY_KINDS, U32
+from ..wire.plain_data import U32
 from ..wire.proxies import ABILITIES
 from ..wire.references import referenced
 from ..wire.scalars import answer_bytes, scalar_bytes
@@ -60,13 +60,9 @@ class Handles:
         self._objects.clear()
         self._numbers.clear()
 
-    def of(self, value: Any) -> bytes | None:
-        """Return the encoded handle of `value`, or None for numpy data that crosses as plain data."""
+    def of(self, value: Any) -> bytes:
+        """Return the encoded handle of `value`."""
         kind = type(value)
-        if kind.__module__ == "numpy" and kind.__name__ != "ufunc" and not callable(value):
-            dtype = getattr(value, "dtype", None)
-            if dtype is not None and dtype.kind in NUMPY_KINDS:
-                return None
         number = self._numbers.setdefault(id(value), len(self._objects))
         if number == len(self._objects):
             self._objects.append(value)
@@ -234,6 +230,7 @@ class Server:
         if not changed and sign == b"+" and (written := scalar_bytes(value)) is not None:
             return answer_bytes(number, written)
         encoder = Encoder(self.handles.of, exact=False, table=table)
+        encoder.functions = operation not in NAMING
         body = [number, sign, encoder.encode(value), U32.pack(len(changed))]
         body += [U32.pack(at) + encoder.contents(table[at]) for at in changed]
         return b"".join(body)
@@ -299,6 +296,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "run": _run_captured,
 }
 """What the test runner may request, by name. "front" is a batch that ends early when its outputs are large."""
+
+
+NAMING = ("load", "name")
+"""Requests for names of the solution. A function crosses as a handle, since the solution's own process must call it."""
 
 
 def run() -> None:

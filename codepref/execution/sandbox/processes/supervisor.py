@@ -6,8 +6,8 @@ A forked child sees the memory of its parent, and the supervisor holds tests and
 therefore forks only twice, before the first task. The two children are nurseries, which fork zygotes on request. One
 nursery forks the zygotes of solutions and has no status page. `main` forks it before it imports this module. The
 supervisor forks the other nursery, which forks runner zygotes and shares the status page. A runner zygote gets its task
-through its own socket. When answers hold data of numpy, the second nursery can fork a third one, which has loaded
-numpy.
+through its own socket. When answers hold data of numpy or pandas, the second nursery can fork further ones, which
+have loaded these libraries.
 """
 
 from __future__ import annotations
@@ -47,8 +47,11 @@ A runner serves several only where no test can carry state from one solution to 
 saves time, because forking and ending a runner costs about as much as forking and ending a solution.
 """
 
-RUNNERS, ARRAYS = b"runners", b"arrays"
-"""Roles. RUNNERS: zygotes that fork the test runners of one task. ARRAYS: the nursery that has loaded numpy."""
+RUNNERS, ARRAYS, TABLES = b"runners", b"arrays", b"tables"
+"""Roles. RUNNERS: zygotes that fork the test runners of one task.
+
+ARRAYS: the nursery that has loaded numpy. TABLES: the nursery that has loaded numpy and pandas.
+"""
 
 
 class EngineGone(Exception):
@@ -70,9 +73,13 @@ class Supervisor:
         self._solution_nursery = solutions
         self.page = status_page.StatusPage()
         self.hardening.grown()
-        roles = {RUNNERS: self._serve_runners, ARRAYS: self._serve_arrays}
+        roles = {
+            RUNNERS: self._serve_runners,
+            ARRAYS: lambda control: self._serve_loaded(control, ["numpy"]),
+            TABLES: lambda control: self._serve_loaded(control, ["numpy", "pandas"]),
+        }
         self._runner_nursery = nursery.spawn(hardening, folders, FOR_RUNNERS, roles)
-        self._array_nursery: zygote.Zygote | None = None
+        self._loaded_nurseries: dict[bytes, zygote.Zygote] = {}
         self.solutions = nursery.zygote_of(self._solution_nursery, nursery.PLAIN)
         self.packaged: zygote.Zygote | None = None
         self.runners: zygote.Zygote | None = None
@@ -90,9 +97,9 @@ class Supervisor:
     def _serve_runners(self, control: _socket.socket) -> None:
         runner_zygote.serve(control, self.page, self.hardening)
 
-    def _serve_arrays(self, control: _socket.socket) -> None:
+    def _serve_loaded(self, control: _socket.socket, libraries: list[str]) -> None:
         self.hardening.name("nursery")
-        packages.preload(["numpy"])
+        packages.preload(libraries)
         self.hardening.grown()
         gc.collect()
         gc.freeze()
@@ -124,26 +131,28 @@ class Supervisor:
             self._load(self.runners, wanted, self._loaded_by_runners)
         return self.packaged
 
-    def load_arrays(self) -> bool:
-        """Give this task test runners that have loaded numpy. Return False if they have loaded it already.
+    def load_libraries(self, names: tuple[str, ...]) -> bool:
+        """Give this task test runners that have loaded numpy, or numpy and pandas. Return False if they have already.
 
-        An import of numpy takes far longer than the preparation of a task. So a new zygote, which has numpy already,
-        prepares the task again. A task with reference solutions keeps its zygote, which imports numpy, since a new
-        zygote would have to compute the expected outputs again. Raises ZygoteLost.
+        An import of numpy takes far longer than the preparation of a task. So a new zygote, which has the libraries
+        already, prepares the task again. A task with reference solutions keeps its zygote, which imports them, since a
+        new zygote would have to compute the expected outputs again. Raises ZygoteLost.
         """
-        if "numpy" in self._loaded_by_runners:
+        wanted = set(names)
+        if wanted <= self._loaded_by_runners:
             return False
         if self._has_references:
             assert self.runners is not None
-            self._load(self.runners, frozenset({"numpy"}), self._loaded_by_runners)
+            self._load(self.runners, frozenset(wanted), self._loaded_by_runners)
             return True
-        if self._array_nursery is None:
-            self._array_nursery = nursery.zygote_of(self._runner_nursery, ARRAYS)
-            self._await_import(self._array_nursery)
+        role = TABLES if "pandas" in wanted else ARRAYS
+        if role not in self._loaded_nurseries:
+            self._loaded_nurseries[role] = nursery.zygote_of(self._runner_nursery, role)
+            self._await_import(self._loaded_nurseries[role])
         data = self._data
         self._end_runners()
-        self._prepare(data, self._array_nursery)
-        self._loaded_by_runners = {"numpy"}
+        self._prepare(data, self._loaded_nurseries[role])
+        self._loaded_by_runners = wanted
         return True
 
     def _load(self, target: zygote.Zygote, wanted: frozenset[str], loaded: set[str]) -> None:

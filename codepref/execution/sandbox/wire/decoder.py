@@ -40,6 +40,13 @@ def imported_numpy() -> Any:
     return numpy
 
 
+def imported_pandas() -> Any:
+    """Return the module pandas. Import it if it is not loaded yet. Raises ImportError if it is not installed."""
+    import pandas
+
+    return pandas
+
+
 class Decoder:
     """Decodes the values of one message.
 
@@ -48,7 +55,8 @@ class Decoder:
     yields the receiver's own container.
 
     Attributes:
-        find_numpy: called when an array, a scalar or a dtype of numpy arrives. It returns the module numpy.
+        find_numpy: called when a value of numpy arrives. It returns the module numpy.
+        find_pandas: called when a value of pandas arrives. It returns the module pandas.
         tuple_class: called with a name and the names of fields. It returns the class of named tuples that has them.
         keep: called with a value and the proxy of its original, when a value arrives that crosses back as a handle.
     """
@@ -58,6 +66,7 @@ class Decoder:
         self.at = 0
         self.make_handle = make_handle
         self.find_numpy: Callable[[], Any] = imported_numpy
+        self.find_pandas: Callable[[], Any] = imported_pandas
         self.tuple_class: Callable[[str, tuple[str, ...]], type] = tuple_class
         self.keep: Callable[[Any, Any], None] = lambda value, proxy: None
         self._data = data
@@ -66,7 +75,7 @@ class Decoder:
     def value(self) -> Any:
         """Return the next value.
 
-        Raises Malformed, and errors of `make_handle` and `find_numpy` that are not in _BUILDING_ERRORS.
+        Raises Malformed, and errors of `make_handle`, `find_numpy` and `find_pandas` that are not in _BUILDING_ERRORS.
         """
         return self._whole(self._value)
 

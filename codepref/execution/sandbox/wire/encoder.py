@@ -10,17 +10,17 @@ changed in place can be reported by its number.
 from __future__ import annotations
 
 import datetime
-import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from .forms import date_fields, dict_tag, numpy_bytes, packed
-from .library_values import form_of, keeps_handle
-from .plain_data import BUILTIN_TYPES, F64, I64, MAX_DEPTH, NUMPY_KINDS, TWO_F64, U32, DeepStack, Unencodable
-from .tables import table_form
+from .forms import date_fields, dict_tag, packed
+from .library_values import FUNCTION, form_of, keeps_handle
+from .numpy_values import is_array, numpy_bytes
+from .plain_data import BUILTIN_TYPES, F64, I64, MAX_DEPTH, TWO_F64, U32, DeepStack, Unencodable
+from .tables import OF_PANDAS, table_form
 
 SHORT = 8
 """A container with at least this many items is written by `packed`, if `packed` can write its items."""
@@ -36,19 +36,21 @@ HandleOf = Callable[[Any], bytes | None]
 class Encoder:
     """Encodes values.
 
-    handle_of: called with a value for which a handle may be needed. It returns the encoded handle of the value, or
-        None. After None the encoder writes the value if it is numpy data, and raises Unencodable if it is not.
+    handle_of: called with a value for which a handle is needed. It returns the encoded handle of the value, or None.
+        After None the encoder raises Unencodable.
     exact: whether to treat an instance of a subclass like a value that is not plain data. The test runner does so,
         since a solution may need what a test's own class adds to its base.
     table: mutable containers that both sides know already.
 
     Attributes:
         table: the mutable containers by number. The encoder appends each new container that it meets.
+        functions: whether functions of libraries cross as such (see FUNCTION), and not as handles.
     """
 
     def __init__(self, handle_of: HandleOf, *, exact: bool, table: list[Any] | None = None) -> None:
         self.table: list[Any] = [] if table is None else table
         self._index = {id(value): at for at, value in enumerate(self.table)}
+        self.functions = True
         self._handle_of = handle_of
         self._exact = exact
         self._out: list[bytes] = []
@@ -86,7 +88,7 @@ class Encoder:
     def _value(self, value: Any) -> None:
         write = _WRITERS.get(type(value))
         if write is None:
-            form = form_of(value, from_test=self._exact)
+            form = form_of(value, from_test=self._exact) or table_form(value, lasting=self._exact)
             if form is not None:
                 self._form(value, *form)
                 return
@@ -97,26 +99,21 @@ class Encoder:
         write(self, value)
 
     def _form(self, value: Any, name: str, fields: tuple[Any, ...]) -> None:
+        if name == FUNCTION and not self.functions:
+            self._other(value)
+            return
         handle = self._handle_of(value) if not self._exact and keeps_handle(name) else None
         parts = (name, *fields)
-        self._out.append(b"X" + (b"N" if handle is None else handle))
+        self._out.append((b"p" if name in OF_PANDAS else b"X") + (b"N" if handle is None else handle))
         self._items(b"t", parts, len(parts))
 
     def _other(self, value: Any) -> None:
-        if not self._exact and (form := table_form(value)) is not None:
-            self._form(value, *form)
-            return
-        numpy = sys.modules.get("numpy")
-        if numpy is not None and type(value) is numpy.ndarray and value.dtype.kind in NUMPY_KINDS:
+        if is_array(value):
             self._mutable(value)
-            return
-        handle = self._handle_of(value)
-        if handle is None and (written := numpy_bytes(value)) is not None:
+        elif (written := numpy_bytes(value) or self._handle_of(value)) is not None:
             self._out.append(written)
-        elif handle is None:
-            raise Unencodable(type(value).__name__, value)
         else:
-            self._out.append(handle)
+            raise Unencodable(type(value).__name__, value)
 
     def _none(self, value: Any) -> None:
         self._out.append(b"N" if value is None else b"E")
@@ -265,11 +262,12 @@ _WRITERS |= dict.fromkeys(_DATES, Encoder._date)
 def _writer_of_base(value: Any) -> Callable[[Encoder, Any], None] | None:
     """Return the writer of the first plain type in the `__mro__` of the value's type, or None if there is none.
 
-    Also return None for a type of numpy itself. A forged `__class__` has no effect.
+    Also return None for a type of numpy or pandas, and for a subclass of such a type. A forged `__class__` has no effect.
     """
-    if "numpy" in sys.modules and type(value).__module__ == "numpy":
+    bases = type(value).__mro__
+    if any(str(base.__module__).split(".")[0] in ("numpy", "pandas") for base in bases):
         return None  # float64 is a subclass of float, but it compares and prints differently
-    for base in type(value).__mro__:
+    for base in bases:
         if base in _WRITERS and base is not type:
             return _WRITERS[base]
     return None

@@ -22,13 +22,13 @@ def error_fields(error: BaseException, causes: int = MAX_CAUSES) -> tuple[Any, .
 
     The fields are its name, the name of its nearest builtin type, its arguments, its errno, its further attributes, the
     fields of its cause or None, and a dict of what only some exceptions have: the nearest class of a library, the
-    fields of the context, and those of the parts of a group. If an argument is not simple (see `_is_plain`), the text
+    fields of the context, and those of the parts of a group. If an argument is not simple (see `is_plain`), the text
     of the exception replaces the arguments, except for a group. If the exception raises while it makes this text, there
     are no arguments. An attribute that is not simple is left out.
     """
     kind = type(error)
     base = next(cls for cls in kind.__mro__ if getattr(builtins, cls.__name__, None) is cls)
-    arguments: tuple[Any, ...] = error.args if _is_plain(error.args) else ()
+    arguments: tuple[Any, ...] = error.args if is_plain(error.args) else ()
     if not arguments and error.args and not isinstance(error, BaseExceptionGroup):
         try:
             arguments = (str(error),)
@@ -36,7 +36,7 @@ def error_fields(error: BaseException, causes: int = MAX_CAUSES) -> tuple[Any, .
             arguments = ()
     state = getattr(error, "__dict__", None)
     own = list(state.items())[:MAX_ATTRIBUTES] if type(state) is dict else []
-    attributes = {name: value for name, value in own if type(name) is str and _is_plain(value)}
+    attributes = {name: value for name, value in own if type(name) is str and is_plain(value)}
     cause = error.__cause__
     cause_fields = error_fields(cause, causes - 1) if isinstance(cause, BaseException) and causes else None
     number = getattr(error, "errno", None)
@@ -55,7 +55,7 @@ def _further_fields(error: BaseException, causes: int) -> dict[str, Any]:
     return found
 
 
-def _is_plain(value: Any, depth: int = 3) -> bool:
+def is_plain(value: Any, depth: int = 3) -> bool:
     """Return whether a value is simple: of one of the types named here, with at most `depth` levels of containers."""
     kind = type(value)
     if kind in (str, bytes, int, float, bool, type(None)):
@@ -63,8 +63,8 @@ def _is_plain(value: Any, depth: int = 3) -> bool:
     if not depth:
         return False
     if kind in (list, tuple, set, frozenset):
-        return all(_is_plain(item, depth - 1) for item in value)
-    return kind is dict and all(_is_plain(part, depth - 1) for pair in value.items() for part in pair)
+        return all(is_plain(item, depth - 1) for item in value)
+    return kind is dict and all(is_plain(part, depth - 1) for pair in value.items() for part in pair)
 
 
 def new_class(name: str, base: type, body: dict[str, Any]) -> type:

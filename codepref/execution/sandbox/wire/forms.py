@@ -1,14 +1,13 @@
-"""The encoding of long containers of simple items, of dicts and their subclasses, of dates, and of numpy data."""
+"""The encoding of long containers of simple items, of dicts and their subclasses, and of dates."""
 
 from __future__ import annotations
 
 import datetime
-import sys
 from collections import Counter, OrderedDict, defaultdict
 from struct import Struct
 from typing import Any
 
-from .plain_data import NUMPY_KINDS, STRUCT_ERROR, U32
+from .plain_data import STRUCT_ERROR, U32
 
 _FORMATS: dict[type, str] = {int: "q", float: "d", bool: "?"}
 
@@ -72,18 +71,3 @@ def date_fields(value: Any) -> tuple[Any, ...] | None:
     if isinstance(value, datetime.date):
         return ("date", value.year, value.month, value.day)
     return ("time", *(getattr(value, name) for name in clock), zone)
-
-
-def numpy_bytes(value: Any) -> bytes | None:
-    """Return the encoding of a numpy scalar or array whose kind is in NUMPY_KINDS. Return None for other values.
-
-    This function does not import numpy.
-    """
-    numpy = sys.modules.get("numpy")
-    if numpy is None or not isinstance(value, numpy.ndarray | numpy.generic) or value.dtype.kind not in NUMPY_KINDS:
-        return None
-    array = numpy.ascontiguousarray(value)
-    kind = b"x" if isinstance(value, numpy.generic) else b"y"
-    dtype, shape = array.dtype.str.encode(), b"".join(U32.pack(size) for size in value.shape)
-    data = array.tobytes()
-    return b"".join((kind, U32.pack(len(dtype)), dtype, U32.pack(value.ndim), shape, U32.pack(len(data)), data))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import error_fields, exception_from
 from .plain_data import Malformed, Unencodable
+from .pure_functions import TYPES, pure_function, pure_reference
 
 if TYPE_CHECKING:
     from .decoder import Decoder
@@ -27,6 +28,9 @@ MAX_FIELDS, MAX_PATTERN, MAX_ITERATED = 100, 10_000, 100_000
 """The largest number of fields of a named tuple, of characters of a pattern, and of items of an iterator of a test."""
 
 BOTH, FROM_SOLUTION, FROM_TEST = "both", "from the solution", "from the test"
+
+FUNCTION = "function"
+"""The name of the form of a function that crosses by name (see `pure_functions`)."""
 
 
 class Form:
@@ -76,6 +80,14 @@ _CLASS_NAMES = frozenset(
         "collections": "Counter OrderedDict defaultdict deque",
         "uuid": "UUID",
         "pathlib": "Path PurePath PosixPath PurePosixPath",
+        "numpy": """
+            ndarray matrix bool int8 int16 int32 int64 longlong uint8 uint16 uint32 uint64 ulonglong float16 float32
+            float64 longdouble complex64 complex128 clongdouble str_ bytes_ void datetime64 timedelta64 number integer
+            signedinteger unsignedinteger floating complexfloating generic""",
+        "numpy.ma": "MaskedArray",
+        "pandas": """
+            DataFrame Series Index RangeIndex MultiIndex DatetimeIndex TimedeltaIndex PeriodIndex IntervalIndex
+            CategoricalIndex Categorical Timestamp Timedelta Period Interval""",
     }.items()
     for name in names.split()
 )
@@ -142,16 +154,25 @@ def _pattern(decoder: Decoder, pattern: Any, flags: Any) -> Any:
 
 
 def _class_reference(value: type) -> tuple[str] | None:
-    name = f"{value.__module__}:{value.__qualname__}"
-    return (name,) if name in _CLASS_NAMES and _class_of(name) is value else None
+    module = str(value.__module__)
+    name = f"{'pandas' if module.startswith('pandas.') else module}:{value.__qualname__}"
+    return (name,) if name in _CLASS_NAMES and module in sys.modules and _class_of(name) is value else None
 
 
 def _class_of(name: Any) -> Any:
-    """Return a class of the standard library whose instances are data. Raises Malformed for any other name."""
+    """Return a class of a library whose instances are data. Raises Malformed for any other name."""
     if checked(name, str) not in _CLASS_NAMES:
         raise Malformed("a class is unknown")
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def _loaded(decoder: Decoder, name: Any) -> Any:
+    """Return the name of an object of a library, after the library was loaded."""
+    library = checked(name, str).partition(":")[0].split(".")[0]
+    if library in ("numpy", "pandas"):
+        (decoder.find_numpy if library == "numpy" else decoder.find_pandas)()
+    return name
 
 
 def _iterated(value: Any) -> tuple[Any, ...]:
@@ -190,7 +211,8 @@ FORMS: dict[str, Form] = {
         lambda value: (int(value),),
         lambda decoder, number: one_of("http", "HTTPStatus", "HTTPStatus")(checked(number, int)),
     ),
-    "class": Form("builtins.type", lambda value: _class_reference(value), lambda decoder, name: _class_of(name)),
+    "class": Form("builtins.type", lambda value: _class_reference(value), lambda decoder, name: _class_of(_loaded(decoder, name))),
+    FUNCTION: Form(TYPES, pure_reference, lambda decoder, name: pure_function(_loaded(decoder, name))),
     "pattern": Form("re.Pattern", lambda value: (value.pattern, value.flags), _pattern),
     "structure": Form("time.struct_time", lambda value: (tuple(value),), _structure),
     "result": Form(
@@ -264,7 +286,7 @@ def form_of(value: Any, *, from_test: bool) -> tuple[str, tuple[Any, ...]] | Non
 
 def keeps_handle(name: str) -> bool:
     """Return whether a value of this form crosses back to the solution as a handle."""
-    return name in ("pandas", "objects") or (name in FORMS and FORMS[name].direction == FROM_SOLUTION)
+    return name in ("pandas", "objects", "masked") or (name in FORMS and FORMS[name].direction == FROM_SOLUTION)
 
 
 def _of_subclass(value: Any, from_test: bool) -> tuple[str, tuple[Any, ...]] | None:

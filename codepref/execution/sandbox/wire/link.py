@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from . import proxies, scalars, status_page
-from .decoder import Decoder, imported_numpy
+from .decoder import Decoder, imported_numpy, imported_pandas
 from .encoder import Encoder
 from .errors import exception_from
 from .frames import LENGTH
@@ -68,7 +68,7 @@ class Link:
         modules: whether modules of the solution cross as modules at the moment.
         given_modules: the names of the modules that crossed as modules, and of the libraries from which the test runner
         gave names to tests or helpers.
-        imports: whether this process may import numpy.
+        imports: whether this process may import numpy and pandas.
         may_share: called with a value of the test that cannot cross. It returns whether the test may therefore share a
         process with the solution.
     """
@@ -257,7 +257,7 @@ class Link:
 
     def _decoder(self, data: bytes, table: list[Any]) -> Decoder:
         decoder = Decoder(data, self._handle, table)
-        decoder.find_numpy, decoder.keep = self._numpy, self._keep
+        decoder.find_numpy, decoder.find_pandas, decoder.keep = self._numpy, self._pandas, self._keep
         return decoder
 
     def _numpy(self) -> Any:
@@ -266,10 +266,18 @@ class Link:
         Most tasks need no numpy in the test runner, and importing it takes longer than most solutions run. So the
         supervisor has the runner zygote load it once for the task, and only if it is needed.
         """
-        if "numpy" not in sys.modules and not self.imports:
-            self._page.enter(status_page.ARRAYS, self.current)
-            _exit(0)
+        self._need("numpy", status_page.ARRAYS)
         return imported_numpy()
+
+    def _pandas(self) -> Any:
+        """Return the module pandas, as `_numpy` returns numpy."""
+        self._need("pandas", status_page.TABLES)
+        return imported_pandas()
+
+    def _need(self, library: str, phase: int) -> None:
+        if library not in sys.modules and not self.imports:
+            self._page.enter(phase, self.current)
+            _exit(0)
 
     def _result(self, decoder: Decoder, table: list[Any]) -> Any:
         try:

@@ -2,7 +2,7 @@
 
 Plain data is None, bool, int of any size, float (bit for bit), complex, str (with lone surrogates), bytes, bytearray,
 list, tuple, dict, set, frozenset, range, slice, Ellipsis, views of dicts, Counter, OrderedDict, defaultdict, deque,
-Decimal, Fraction, dates and times, numpy scalars and arrays (NUMPY_KINDS), and some builtin types themselves
+Decimal, Fraction, dates and times, numpy scalars and arrays, and some builtin types themselves
 (BUILTIN_TYPES). The modules `library_values` and `tables` add further values of libraries. An instance of a subclass
 crosses from the solution as its base type, unless one of these modules has a form for it. An instance of a subclass of
 numpy's array, and any other value of a solution, crosses as a handle, which stands for an object that stays in the
@@ -28,12 +28,6 @@ MAX_DEPTH = 1000
 
 DEEP = 20 * MAX_DEPTH
 """The recursion limit, unless it is higher already, while a deeply nested value is encoded or decoded."""
-
-NUMPY_KINDS = frozenset("biufcSUmM")
-"""The kinds of numpy dtypes whose data cross, by numpy's codes: bools, numbers, bytes, strings, dates, time spans.
-
-Data in big-endian order do not cross.
-"""
 
 _NUMBERS, _TEXTS = (bool, int, float, complex), (str, bytes, bytearray)
 _CONTAINERS = (list, tuple, dict, set, frozenset, range)

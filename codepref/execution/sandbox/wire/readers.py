@@ -14,9 +14,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from .library_values import FORMS
+from .numpy_values import read_array, read_scalar
 from .plain_data import BUILTIN_TYPES, F64, I64, TWO_F64, Malformed
 from .proxies import RemoteCallable, as_factory
-from .tables import TABLES, dtype_name
+from .tables import TABLES
 
 if TYPE_CHECKING:
     from .decoder import Decoder
@@ -154,17 +155,6 @@ def _handle(decoder: Decoder) -> Any:
     return decoder.make_handle(kind, number, read_str(decoder))
 
 
-def _numpy(decoder: Decoder, scalar: bool) -> Any:
-    numpy = decoder.find_numpy()
-    name = dtype_name(read_str(decoder))
-    rank = decoder.u32()
-    if rank > 32:
-        raise Malformed("a numpy array has more than 32 axes")
-    shape = tuple(decoder.u32() for _ in range(rank))
-    array = numpy.frombuffer(bytearray(_bytes(decoder)), dtype=name).reshape(() if scalar else shape)
-    return array[()] if scalar else array
-
-
 def _form(decoder: Decoder) -> Any:
     """Read a value of a library: the handle of its original or None, the name of its form, and its fields."""
     original, parts = decoder.part(), decoder.part()
@@ -176,6 +166,11 @@ def _form(decoder: Decoder) -> Any:
     if original is not None and value is not original:
         decoder.keep(value, original)
     return value
+
+
+def _form_of_pandas(decoder: Decoder) -> Any:
+    decoder.find_pandas()  # before numpy, so that a test runner that has loaded neither is replaced only once
+    return _form(decoder)
 
 
 READERS: dict[int, Callable[[Decoder], Any]] = {
@@ -213,9 +208,10 @@ READERS: dict[int, Callable[[Decoder], Any]] = {
         "R": lambda decoder: decoder.table[decoder.u32()],
         "h": _handle,
         "X": _form,
-        "x": lambda decoder: _numpy(decoder, True),
-        "y": lambda decoder: _numpy(decoder, False),
-        "Y": lambda decoder: _new(decoder, _numpy(decoder, False)),
+        "p": _form_of_pandas,
+        "x": read_scalar,
+        "y": read_array,
+        "Y": lambda decoder: _new(decoder, read_array(decoder)),
     }.items()
 }
 """The function that reads a value, by the tag of the value."""

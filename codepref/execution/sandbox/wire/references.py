@@ -11,24 +11,26 @@ import types
 from typing import Any
 
 _LIBRARIES = sys.stdlib_module_names | {"numpy", "pandas", "scipy", "sympy", "networkx", "builtins"}
+_OF_UFUNCS = ("numpy", "scipy.special")
 _NAMED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
 
 
 def reference_to(value: Any) -> str | None:
     """Return "MODULE:NAME" for a function or a class of a library, and "MODULE:" for a module of a library.
 
-    Return None for any other value, for a callable of another type (such as `numpy.mean`), and for an object that its
-    name does not lead to in this process.
+    Also return it for a callable object of a library that has a name, such as `numpy.mean`. Return None for any other
+    value, and for an object that its name does not lead to in this process.
     """
     if type(value) is types.ModuleType:
         known = _is_library(value.__name__) and sys.modules.get(value.__name__) is value
         return f"{value.__name__}:" if known else None
-    if not isinstance(value, _NAMED) and type(value).__name__ != "ufunc":
+    if not isinstance(value, _NAMED) and not _is_named_object(value):
         return None
     name: Any = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
     owner = getattr(value, "__objclass__", None)
     module: Any = getattr(owner if owner is not None else value, "__module__", None) or "builtins"
-    module = "numpy" if type(value).__name__ == "ufunc" else module
+    if type(value).__name__ == "ufunc":
+        module = next((path for path in _OF_UFUNCS if getattr(sys.modules.get(path), str(name), None) is value), module)
     if value is type(None):
         module = "types"
     if type(name) is not str or type(module) is not str or not _is_library(module):
@@ -38,6 +40,11 @@ def reference_to(value: Any) -> str | None:
         return reference if referenced(reference) is value else None
     except (AttributeError, ImportError):
         return None
+
+
+def _is_named_object(value: Any) -> bool:
+    kind = type(value)
+    return kind.__module__ != "builtins" and callable(value) and _is_library(str(kind.__module__))
 
 
 def referenced(reference: str) -> Any:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import mmap
 import struct
 
-SETUP, LOADING, TESTING, FINISHED, AGAIN, ALONE, ARRAYS = range(7)
-"""The phases of a test runner. The last three ask the supervisor for another attempt.
+SETUP, LOADING, TESTING, FINISHED, AGAIN, ALONE, ARRAYS, TABLES = range(8)
+"""The phases of a test runner. The last four ask the supervisor for another attempt.
 
 AGAIN: run the remaining tests in new processes, and send no call ahead. ALONE: give the solution a process of
-its own. ARRAYS: load numpy for the runner.
+its own. ARRAYS: load numpy for the runner. TABLES: load numpy and pandas for it.
 """
 
 UNDECIDED, DIED, CALL_BY_REFERENCE = 0, ord("?"), ord("R")
