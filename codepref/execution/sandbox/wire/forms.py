@@ -55,19 +55,22 @@ def dict_tag(value: dict[Any, Any]) -> tuple[bytes, tuple[Any, ...]]:
 def date_fields(value: Any) -> tuple[Any, ...] | None:
     """Return the name of the type of a value of the module `datetime`, and the arguments that build an equal value.
 
+    The `fold` of a datetime or a time is the last argument, if it is not 0.
     Return None for a datetime or a time whose time zone is neither None nor a `datetime.timezone`.
     """
     if isinstance(value, datetime.timedelta):
         return ("timedelta", value.days, value.seconds, value.microseconds)
     if isinstance(value, datetime.timezone):
+        name = value.tzname(None)
         offset = value.utcoffset(None)
-        return ("timezone", offset)
+        return ("timezone", offset, *(() if name == datetime.timezone(offset).tzname(None) else (name,)))
     zone = getattr(value, "tzinfo", None)
     if zone is not None and type(zone) is not datetime.timezone:
         return None
     clock = ("hour", "minute", "second", "microsecond")
+    fold = (value.fold,) if getattr(value, "fold", 0) else ()
     if isinstance(value, datetime.datetime):
-        return ("datetime", *(getattr(value, name) for name in ("year", "month", "day", *clock)), zone)
+        return ("datetime", *(getattr(value, name) for name in ("year", "month", "day", *clock)), zone, *fold)
     if isinstance(value, datetime.date):
         return ("date", value.year, value.month, value.day)
-    return ("time", *(getattr(value, name) for name in clock), zone)
+    return ("time", *(getattr(value, name) for name in clock), zone, *fold)

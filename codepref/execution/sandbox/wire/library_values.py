@@ -211,7 +211,9 @@ FORMS: dict[str, Form] = {
         lambda value: (int(value),),
         lambda decoder, number: one_of("http", "HTTPStatus", "HTTPStatus")(checked(number, int)),
     ),
-    "class": Form("builtins.type", lambda value: _class_reference(value), lambda decoder, name: _class_of(_loaded(decoder, name))),
+    "class": Form(
+        "builtins.type", lambda value: _class_reference(value), lambda decoder, name: _class_of(_loaded(decoder, name))
+    ),
     FUNCTION: Form(TYPES, pure_reference, lambda decoder, name: pure_function(_loaded(decoder, name))),
     "pattern": Form("re.Pattern", lambda value: (value.pattern, value.flags), _pattern),
     "structure": Form("time.struct_time", lambda value: (tuple(value),), _structure),

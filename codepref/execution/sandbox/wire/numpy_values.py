@@ -219,7 +219,11 @@ def read_array(decoder: Decoder) -> Any:
 
 def _array(numpy: Any, dtype: Any, shape: tuple[int, ...], data: bytes, order: str) -> Any:
     size = math.prod(shape)
-    if dtype.subdtype is not None or size * dtype.itemsize != len(data) or (not dtype.itemsize and size > MAX_WITHOUT_BYTES):
+    if (
+        dtype.subdtype is not None
+        or size * dtype.itemsize != len(data)
+        or (not dtype.itemsize and size > MAX_WITHOUT_BYTES)
+    ):
         raise Malformed("a numpy array has another size than its shape says")
     array = numpy.ndarray(shape, dtype, data, order=order)
     array = _without_gaps(array, order) if _has_gaps(dtype) else array.copy(order="K")

@@ -2,7 +2,7 @@
 
 The fields of a value are plain data and arrays of numpy. `pandas_form` makes them and `built` checks them and makes the
 value again, with the constructors of pandas. Only values of exactly these types cross, without pickle. Columns with
-sparse data or with the types of Arrow (other than texts), calendars of holidays, and the time zones of other packages
+the types of Arrow (other than texts), calendars of holidays, and the time zones of other packages
 do not cross.
 """
 
@@ -29,6 +29,9 @@ _DTYPES = """
 _FREQUENCY = re.compile(r"[-+]?[\dA-Za-z@-]{1,40}")
 _UNITS = ("s", "ms", "us", "ns")
 _PLAIN_KINDS = "biufcO"
+MAX_SPARSE = 1_000_000
+"""The largest number of items of a sparse array. It crosses with all of them."""
+
 _LABELS = (type(None), bool, int, float, complex, str, bytes, Decimal)
 _DATES = (datetime.datetime, datetime.date, datetime.time, datetime.timedelta)
 
@@ -66,6 +69,8 @@ def _scalar(value: Any, pandas: Any) -> Fields | None:
     if value is pandas.NaT or value is pandas.NA:
         return ("missing", value is pandas.NaT)
     if isinstance(value, pandas.offsets.BaseOffset):
+        if kind is pandas.DateOffset:
+            return ("relative", value.n, bool(value.normalize), dict(value.kwds)) if is_plain(value.kwds) else None
         text = value.freqstr
         same = _FREQUENCY.fullmatch(text) and pandas.tseries.frequencies.to_offset(text)
         return ("offset", text) if same is not None and type(same) is kind and same == value else None
@@ -105,9 +110,7 @@ def is_label(value: Any) -> bool:
     numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
     if numpy is not None and numpy.generic in kind.__mro__:
         return bool(kind.__module__ == "numpy" and kind is not numpy.void and not value.dtype.hasobject)
-    return pandas is not None and (
-        kind in _classes(pandas, _SCALARS) or value is pandas.NaT or value is pandas.NA
-    )
+    return pandas is not None and (kind in _classes(pandas, _SCALARS) or value is pandas.NaT or value is pandas.NA)
 
 
 def _table(value: Any, pandas: Any) -> Fields | None:
@@ -149,18 +152,20 @@ def _index(value: Any, pandas: Any) -> Fields | None:
         return "range", value.start, value.stop, value.step, value.name
     if kind is pandas.MultiIndex:
         levels = tuple(_index(level, pandas) for level in value.levels)
-        codes = tuple(code.astype("int64") for code in map(_asarray, value.codes))
+        codes = tuple(code.astype("int64") for code in map(_numpy().asarray, value.codes))
         return None if None in levels else ("multi", levels, codes, tuple(value.names), value.sortorder)
     if kind not in _classes(pandas, _INDICES):
         return None
-    column = _column(value.array, pandas)
-    if column is None or (column[0] == "objects" and not all(map(is_label, column[1]))):
+    column, frequency = _column(value.array, pandas), None
+    if kind is pandas.DatetimeIndex or kind is pandas.TimedeltaIndex:
+        frequency = _frequency(value, pandas)
+    if column is None or frequency == "" or (column[0] == "objects" and not all(map(is_label, column[1]))):
         return None
-    return "index", column, value.name
+    return "index", column, value.name, frequency
 
 
-def _asarray(value: Any) -> Any:
-    return sys.modules["numpy"].asarray(value)
+def _numpy() -> Any:
+    return sys.modules["numpy"]
 
 
 def _column(array: Any, pandas: Any) -> Fields | None:
@@ -172,10 +177,8 @@ def _column(array: Any, pandas: Any) -> Fields | None:
             return None
         return ("objects", tuple(data.tolist())) if data.dtype.kind == "O" else ("numbers", data)
     if kind is arrays.DatetimeArray or kind is arrays.TimedeltaArray:
-        zone, frequency = getattr(array, "tz", None), _frequency(array, pandas)
-        if not _is_zone(zone) or frequency == "":
-            return None
-        return ("times", kind is arrays.DatetimeArray, array.asi8, array.unit, zone, frequency)
+        zone = getattr(array, "tz", None)
+        return ("times", kind is arrays.DatetimeArray, array.asi8, array.unit, zone) if _is_zone(zone) else None
     if kind is arrays.PeriodArray:
         return "periods", array.asi8, array.freqstr
     if kind in _classes(arrays, _MASKED):
@@ -186,6 +189,11 @@ def _column(array: Any, pandas: Any) -> Fields | None:
     if kind is arrays.IntervalArray:
         ends = _index(array.left, pandas), _index(array.right, pandas)
         return None if None in ends else ("intervals", *ends, array.closed)
+    if kind is arrays.SparseArray and len(array) <= MAX_SPARSE:
+        parts = array.to_dense(), array.fill_value, array.kind
+        same = _sparse(pandas, None, *parts) if type(parts[0]) is _numpy().ndarray else None
+        whole = same is not None and (same.dtype, same.npoints) == (array.dtype, array.npoints)
+        return ("sparse", *parts) if whole and is_label(parts[1]) else None
     if type(array.dtype) is pandas.StringDtype:
         texts = tuple(array.to_numpy(dtype=object, na_value=None).tolist())
         nan = getattr(array.dtype, "na_value", pandas.NA) is not pandas.NA
@@ -193,12 +201,12 @@ def _column(array: Any, pandas: Any) -> Fields | None:
     return None
 
 
-def _frequency(array: Any, pandas: Any) -> str | None:
+def _frequency(index: Any, pandas: Any) -> str | None:
     """Return the text of the frequency of times, None if they have none, and "" if it cannot cross."""
-    if array.freq is None:
+    if index.freq is None:
         return None
-    found = _scalar(array.freq, pandas)
-    return "" if found is None else str(found[1])
+    found = _scalar(index.freq, pandas)
+    return "" if found is None or found[0] != "offset" else str(found[1])
 
 
 def built(pandas: Any, numpy: Any, fields: Any) -> Any:
@@ -209,7 +217,14 @@ def built(pandas: Any, numpy: Any, fields: Any) -> Any:
     except RecursionError:
         raise
     except (
-        ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError, MemoryError, RuntimeError
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        AssertionError,
+        ArithmeticError,
+        MemoryError,
+        RuntimeError,
     ) as error:
         raise Malformed(f"a value of pandas is malformed ({type(error).__name__})") from None
 
@@ -232,10 +247,14 @@ def _label(value: Any) -> Any:
     return value
 
 
-def _offset(pandas: Any, text: Any) -> Any:
+def _frequency_text(text: Any) -> str:
     if not _FREQUENCY.fullmatch(_is(text, str)):
         raise Malformed("a frequency is malformed")
-    return pandas.tseries.frequencies.to_offset(text)
+    return str(text)
+
+
+def _offset(pandas: Any, text: Any) -> Any:
+    return pandas.tseries.frequencies.to_offset(_frequency_text(text))
 
 
 def _unit(unit: Any) -> str:
@@ -252,19 +271,30 @@ def _data(numpy: Any, data: Any, kinds: str, axes: int = 1) -> Any:
 
 
 def _timestamp(pandas: Any, numpy: Any, number: Any, unit: Any, zone: Any, fold: Any) -> Any:
+    if fold not in (0, 1):
+        raise Malformed("the fold of a point of time is malformed")
     moment = pandas.Timestamp(numpy.datetime64(_is(number, int), _unit(unit)))
     if _zone(zone) is not None:
         moment = moment.tz_localize("UTC").tz_convert(zone)
-    return moment if moment.fold == _is(fold, int) else moment.replace(fold=fold)
+    return moment if moment.fold == fold else moment.replace(fold=fold)
+
+
+def _relative(pandas: Any, numpy: Any, count: Any, normalize: Any, parts: Any) -> Any:
+    if not all(type(key) is str and type(number) in (int, float) for key, number in _is(parts, dict).items()):
+        raise Malformed("an offset is malformed")
+    return pandas.DateOffset(_is(count, int), normalize is True, **parts)
 
 
 def _interval(pandas: Any, numpy: Any, left: Any, right: Any, closed: Any) -> Any:
     return pandas.Interval(_label(left), _label(right), closed=_is(closed, str))
 
 
-def _series(
-    pandas: Any, numpy: Any, index: Any, column: Any, name: Any, attributes: Any, duplicates: Any
-) -> Any:
+def _array(pandas: Any, numpy: Any, column: Any) -> Any:
+    values = _values(pandas, numpy, column)
+    return pandas.arrays.NumpyExtensionArray(values) if type(values) is numpy.ndarray else values
+
+
+def _series(pandas: Any, numpy: Any, index: Any, column: Any, name: Any, attributes: Any, duplicates: Any) -> Any:
     rows, values = _index_of(pandas, numpy, index), _values(pandas, numpy, column)
     if len(rows) != len(values):
         raise Malformed("a series has another number of values than its index")
@@ -272,9 +302,7 @@ def _series(
     return _with_further(series, attributes, duplicates)
 
 
-def _frame(
-    pandas: Any, numpy: Any, index: Any, names: Any, body: Any, attributes: Any, duplicates: Any
-) -> Any:
+def _frame(pandas: Any, numpy: Any, index: Any, names: Any, body: Any, attributes: Any, duplicates: Any) -> Any:
     rows, columns = _index_of(pandas, numpy, index), _index_of(pandas, numpy, names)
     kind, data = body
     if kind == "block":
@@ -284,9 +312,7 @@ def _frame(
     values = [_values(pandas, numpy, column) for column in _is(data, tuple)]
     if len(values) != len(columns) or any(len(value) != len(rows) for value in values):
         raise Malformed("a table has another shape than its index")
-    parts = {
-        at: pandas.Series(value, index=rows, dtype=value.dtype, copy=False) for at, value in enumerate(values)
-    }
+    parts = {at: pandas.Series(value, index=rows, dtype=value.dtype, copy=False) for at, value in enumerate(values)}
     frame = pandas.DataFrame(parts, index=rows, columns=range(len(values)))
     frame.columns = columns
     return _with_further(frame, attributes, duplicates)
@@ -318,12 +344,15 @@ def _multi(pandas: Any, numpy: Any, levels: Any, codes: Any, names: Any, order: 
     )
 
 
-def _plain_index(pandas: Any, numpy: Any, column: Any, name: Any) -> Any:
+def _plain_index(pandas: Any, numpy: Any, column: Any, name: Any, frequency: Any) -> Any:
     values = _values(pandas, numpy, column)
     if type(values) is numpy.ndarray and values.dtype == object:
         for item in values:
             _label(item)
-    return pandas.Index(values, name=_label(name), dtype=values.dtype, tupleize_cols=False)
+    index = pandas.Index(values, name=_label(name), dtype=values.dtype, tupleize_cols=False)
+    if frequency is not None:
+        index.freq = _offset(pandas, frequency)
+    return index
 
 
 def _values(pandas: Any, numpy: Any, column: Any) -> Any:
@@ -339,20 +368,17 @@ def _objects(pandas: Any, numpy: Any, items: Any) -> Any:
     return array
 
 
-def _times(pandas: Any, numpy: Any, moments: Any, data: Any, unit: Any, zone: Any, frequency: Any) -> Any:
+def _times(pandas: Any, numpy: Any, moments: Any, data: Any, unit: Any, zone: Any) -> Any:
     numbers = _data(numpy, data, "i").astype("int64")
     times = numbers.view(f"{'M' if moments is True else 'm'}8[{_unit(unit)}]")
     index: Any = pandas.DatetimeIndex(times) if moments is True else pandas.TimedeltaIndex(times)
     if _zone(zone) is not None:
         index = index.tz_localize("UTC").tz_convert(zone)
-    if frequency is not None:
-        index.freq = _offset(pandas, frequency)
     return index.array
 
 
 def _periods(pandas: Any, numpy: Any, data: Any, frequency: Any) -> Any:
-    offset = _offset(pandas, frequency)
-    return pandas.PeriodIndex.from_ordinals(_data(numpy, data, "i"), freq=offset).array
+    return pandas.PeriodIndex.from_ordinals(_data(numpy, data, "i"), freq=_frequency_text(frequency)).array
 
 
 def _masked(pandas: Any, numpy: Any, name: Any, data: Any, mask: Any) -> Any:
@@ -360,6 +386,12 @@ def _masked(pandas: Any, numpy: Any, name: Any, data: Any, mask: Any) -> Any:
         raise Malformed("the class of an array of pandas is not allowed")
     _data(numpy, mask, "b")
     return getattr(pandas.arrays, name)(_data(numpy, data, "biuf"), mask)
+
+
+def _sparse(pandas: Any, numpy: Any, data: Any, fill: Any, kind: Any) -> Any:
+    if numpy is not None:
+        _data(numpy, data, "biufc")
+    return pandas.arrays.SparseArray(data, fill_value=_label(fill), kind=_is(kind, str))
 
 
 def _category(pandas: Any, numpy: Any, categories: Any, codes: Any, ordered: Any) -> Any:
@@ -385,6 +417,7 @@ _COLUMNS: dict[str, Callable[..., Any]] = {
     "times": _times,
     "periods": _periods,
     "masked": _masked,
+    "sparse": _sparse,
     "category": _category,
     "intervals": _intervals,
     "texts": _texts,
@@ -392,17 +425,16 @@ _COLUMNS: dict[str, Callable[..., Any]] = {
 
 _BUILDERS: dict[str, Callable[..., Any]] = {
     "timestamp": _timestamp,
-    "timedelta": lambda pandas, numpy, number, unit: pandas.Timedelta(
-        numpy.timedelta64(_is(number, int), _unit(unit))
-    ),
+    "timedelta": lambda pandas, numpy, number, unit: pandas.Timedelta(numpy.timedelta64(_is(number, int), _unit(unit))),
     "period": lambda pandas, numpy, ordinal, frequency: pandas.Period(
-        ordinal=_is(ordinal, int), freq=_offset(pandas, frequency)
+        ordinal=_is(ordinal, int), freq=_frequency_text(frequency)
     ),
     "interval": _interval,
     "missing": lambda pandas, numpy, time: pandas.NaT if time is True else pandas.NA,
+    "relative": _relative,
     "offset": lambda pandas, numpy, text: _offset(pandas, text),
     "dtype": lambda pandas, numpy, column: _values(pandas, numpy, column).dtype,
-    "array": lambda pandas, numpy, column: _values(pandas, numpy, column),
+    "array": _array,
     "series": _series,
     "frame": _frame,
     "range": _range,

@@ -26,6 +26,8 @@ _DATE_TYPES = {
     cls.__name__: cls
     for cls in (datetime.datetime, datetime.date, datetime.time, datetime.timedelta, datetime.timezone)
 }
+_ARGUMENTS = {"datetime": 8, "time": 5}
+"""The numbers of arguments of these types before `fold`."""
 
 
 def _int(decoder: Decoder) -> int:
@@ -145,8 +147,15 @@ def _fraction(decoder: Decoder) -> Fraction:
 def _date(decoder: Decoder) -> Any:
     name, *fields = decoder.items()
     kind = _DATE_TYPES[_checked(name, str)]
-    for field in fields:
+    named = name == "timezone" and len(fields) == 2
+    for field in fields[: 1 if named else None]:
         _checked(field, int, type(None), datetime.timedelta, datetime.timezone)
+    if named:
+        _checked(fields[1], str)
+    count = _ARGUMENTS.get(name)
+    if count is not None and len(fields) > count:
+        *fields, fold = fields
+        return kind(*fields, fold=_checked(fold, int))
     return kind(*fields)
 
 
