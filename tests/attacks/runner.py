@@ -46,6 +46,7 @@ HONEST = {
     "import operator\nadd = operator.add\n": "P",
     "import numpy\ndef add(a, b):\n    return int(numpy.add(a, b))\n": "P",
     "import numpy\ndef add(a, b):\n    return numpy.array([a, b]).sum(keepdims=True)\n": "P",
+    "import pandas\ndef add(a, b):\n    return pandas.NaT\n": "F",
     "class E(Exception):\n    pass\ndef add(a, b):\n    raise E\n": "E",
 }
 """Programs that attack nothing, and their codes. After every attack the engine must still give them these codes."""

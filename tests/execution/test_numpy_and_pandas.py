@@ -32,7 +32,7 @@ ALWAYS = (
     "assert type(v) is type(w)",
     "assert repr(v) == repr(w)",
     "assert isinstance(v, type(w)) and not isinstance(v, np.timedelta64 if type(v) is np.int8 else np.int8)",
-    "assert getattr(v, 'dtype', 0) == getattr(w, 'dtype', 0) and str(getattr(v, 'dtype', 0)) == str(getattr(w, 'dtype', 0))",
+    "a, b = getattr(v, 'dtype', 0), getattr(w, 'dtype', 0)\nassert a == b and str(a) == str(b)",
     "assert repr(v) == 'x' + repr(w)",
     "assert type(v) is not type(w)",
 )

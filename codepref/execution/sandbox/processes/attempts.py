@@ -76,8 +76,8 @@ class SolutionAttempts:
         """Make one attempt: run the undecided tests from `start` on in separate processes, and derive their codes.
 
         With whole programs, only the test `start` runs. An attempt may also end without a new code. The next attempt
-        then differs: numpy or pandas is loaded in the test runner, the solution has a process of its own, or no call is sent
-        ahead.
+        then differs: numpy or pandas is loaded in the test runner, the solution has a process of its own, or no call is
+        sent ahead.
         """
         session = self.supervisor.session()
         origin = self._origin if self._alone else None

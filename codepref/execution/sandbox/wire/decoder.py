@@ -5,6 +5,7 @@ The decoder raises Malformed for bytes that are not a valid encoding. It leaves 
 
 from __future__ import annotations
 
+import importlib
 from collections import deque
 from collections.abc import Callable
 from struct import Struct
@@ -42,9 +43,7 @@ def imported_numpy() -> Any:
 
 def imported_pandas() -> Any:
     """Return the module pandas. Import it if it is not loaded yet. Raises ImportError if it is not installed."""
-    import pandas
-
-    return pandas
+    return importlib.import_module("pandas")
 
 
 class Decoder:

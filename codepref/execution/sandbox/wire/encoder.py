@@ -262,7 +262,8 @@ _WRITERS |= dict.fromkeys(_DATES, Encoder._date)
 def _writer_of_base(value: Any) -> Callable[[Encoder, Any], None] | None:
     """Return the writer of the first plain type in the `__mro__` of the value's type, or None if there is none.
 
-    Also return None for a type of numpy or pandas, and for a subclass of such a type. A forged `__class__` has no effect.
+    Also return None for a type of numpy or pandas, and for a subclass of such a type. A forged `__class__` has no
+    effect.
     """
     bases = type(value).__mro__
     if any(str(base.__module__).split(".")[0] in ("numpy", "pandas") for base in bases):

@@ -22,7 +22,8 @@ _NAMES = {
     "operator": """
         abs add and_ concat contains countOf eq floordiv ge getitem gt index indexOf inv invert is_ is_not le lshift lt
         matmul mod mul ne neg not_ or_ pos pow rshift sub truediv truth xor""",
-    "statistics": "fmean geometric_mean harmonic_mean mean median median_high median_low mode pstdev pvariance stdev variance",
+    "statistics": """
+        fmean geometric_mean harmonic_mean mean median median_high median_low mode pstdev pvariance stdev variance""",
     "numpy": """
         abs absolute add all allclose amax amin any append arange arccos arcsin arctan arctan2 argmax argmin argsort
         around array array_equal asarray average bincount bitwise_and bitwise_or bitwise_xor cbrt ceil clip concatenate
@@ -35,7 +36,8 @@ _NAMES = {
         reciprocal remainder repeat reshape right_shift roll rot90 round sign sin sinh sort split sqrt square squeeze
         stack std subtract sum tan tanh tile trace transpose trapezoid tril triu true_divide trunc unique var vdot
         vstack where zeros""",
-    "numpy.linalg": "cond det eig eigh eigvals eigvalsh inv lstsq matrix_power matrix_rank norm pinv qr slogdet solve svd",
+    "numpy.linalg": """
+        cond det eig eigh eigvals eigvalsh inv lstsq matrix_power matrix_rank norm pinv qr slogdet solve svd""",
 }
 _METHODS_OF_TEXTS = """
     capitalize casefold center count endswith expandtabs find index isalnum isalpha isascii isdecimal isdigit

@@ -146,7 +146,7 @@ def _fraction(decoder: Decoder) -> Fraction:
 
 def _date(decoder: Decoder) -> Any:
     name, *fields = decoder.items()
-    kind = _DATE_TYPES[_checked(name, str)]
+    kind: Any = _DATE_TYPES[_checked(name, str)]
     named = name == "timezone" and len(fields) == 2
     for field in fields[: 1 if named else None]:
         _checked(field, int, type(None), datetime.timedelta, datetime.timezone)

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .numpy_values import dtype_from, dtype_text
-from .pandas_values import built, pandas_form
+from .pandas_fields import pandas_form
+from .pandas_values import built
 from .plain_data import Malformed
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def table_form(value: Any, *, lasting: bool) -> tuple[str, tuple[Any, ...]] | No
     if numpy is not None and hasattr(numpy, "ndarray"):
         kind = type(value)
         if issubclass(kind, numpy.dtype):
-            text = _OBJECT if value == object and value.metadata is None else dtype_text(value)
+            text = _OBJECT if value.str == _OBJECT and value.metadata is None else dtype_text(value)
             return None if text is None else ("dtype", (text,))
-        if not lasting and kind is numpy.ndarray and value.dtype == object:
+        if not lasting and kind is numpy.ndarray and value.dtype.kind == "O":
             return "objects", (value.shape, tuple(value.ravel().tolist()))
         if not lasting and str(kind.__module__).startswith("numpy.ma") and "numpy.ma" in sys.modules:
             return _masked_form(value, numpy)
