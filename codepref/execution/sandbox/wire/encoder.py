@@ -88,6 +88,12 @@ class Encoder:
     def _value(self, value: Any) -> None:
         write = _WRITERS.get(type(value))
         if write is None:
+            if is_array(value):
+                self._mutable(value)
+                return
+            if (written := numpy_bytes(value)) is not None:
+                self._out.append(written)
+                return
             form = form_of(value, from_test=self._exact) or table_form(value, lasting=self._exact)
             if form is not None:
                 self._form(value, *form)
@@ -108,12 +114,10 @@ class Encoder:
         self._items(b"t", parts, len(parts))
 
     def _other(self, value: Any) -> None:
-        if is_array(value):
-            self._mutable(value)
-        elif (written := numpy_bytes(value) or self._handle_of(value)) is not None:
-            self._out.append(written)
-        else:
+        handle = self._handle_of(value)
+        if handle is None:
             raise Unencodable(type(value).__name__, value)
+        self._out.append(handle)
 
     def _none(self, value: Any) -> None:
         self._out.append(b"N" if value is None else b"E")
@@ -265,10 +269,9 @@ def _writer_of_base(value: Any) -> Callable[[Encoder, Any], None] | None:
     Also return None for a type of numpy or pandas, and for a subclass of such a type. A forged `__class__` has no
     effect.
     """
-    bases = type(value).__mro__
-    if any(str(base.__module__).split(".")[0] in ("numpy", "pandas") for base in bases):
-        return None  # float64 is a subclass of float, but it compares and prints differently
-    for base in bases:
+    for base in type(value).__mro__:
         if base in _WRITERS and base is not type:
             return _WRITERS[base]
+        if str(base.__module__).partition(".")[0] in ("numpy", "pandas"):
+            return None  # float64 is a subclass of float, but it compares and prints differently
     return None

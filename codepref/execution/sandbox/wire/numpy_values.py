@@ -31,6 +31,9 @@ _TEXT_SCALARS = {"str": "str_", "bytes": "bytes_"}
 
 def dtype_text(dtype: Any) -> str | None:
     """Return the text of a numpy dtype, or None if data of this dtype cannot cross as raw bytes."""
+    known = _types()[2].get(id(dtype))
+    if known is not None:
+        return known
     if dtype.hasobject or dtype.metadata is not None:
         return None
     if dtype.names is None and dtype.subdtype is None:
@@ -109,13 +112,17 @@ def _shape(sizes: Any) -> tuple[int, ...]:
 
 
 @functools.cache
-def _types() -> tuple[dict[type, int], frozenset[type]]:
-    """Return the classes of arrays that cross, each with its place in _CLASSES, and the types of scalars."""
+def _types() -> tuple[dict[type, int], frozenset[type], dict[int, str]]:
+    """Return the classes of arrays that cross, each with its place in _CLASSES, and the types of scalars.
+
+    Also return the texts of the usual dtypes by the ids of these dtypes, which exist as long as numpy does.
+    """
     numpy = sys.modules["numpy"]
     arrays = {getattr(numpy, name): at for at, name in enumerate(_CLASSES)}
     codes = numpy.typecodes["All"]
     scalars = {numpy.dtype(code).type for code in codes if code != "O"} | {numpy.record}
-    return arrays, frozenset(scalars)
+    usual = {id(dtype): dtype.str for dtype in (numpy.dtype(code) for code in "?bBhHiIlLefdFD")}
+    return arrays, frozenset(scalars), usual
 
 
 def is_array(value: Any) -> bool:
@@ -132,7 +139,7 @@ def numpy_bytes(value: Any) -> bytes | None:
     """
     if "numpy" not in sys.modules:
         return None
-    arrays, scalars = _types()
+    arrays, scalars, _ = _types()
     kind = type(value)
     if kind in scalars:
         return _scalar_bytes(value)
@@ -226,8 +233,8 @@ def _array(numpy: Any, dtype: Any, shape: tuple[int, ...], data: bytes, order: s
     ):
         raise Malformed("a numpy array has another size than its shape says")
     array = numpy.ndarray(shape, dtype, data, order=order)
-    array = _without_gaps(array, order) if _has_gaps(dtype) else array.copy(order="K")
-    if _odd_bools(numpy, array):
+    array = _without_gaps(array, order) if dtype.names and _has_gaps(dtype) else array.copy(order="K")
+    if dtype.kind in "bV" and _odd_bools(numpy, array):
         raise Malformed("a truth value of numpy is neither true nor false")
     return array
 

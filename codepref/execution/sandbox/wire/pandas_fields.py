@@ -37,8 +37,8 @@ def pandas_form(value: Any, *, lasting: bool) -> tuple[str, Fields] | None:
 
     lasting: whether to leave out values that can be changed. Pandas is not imported here.
     """
-    kind, pandas = type(value), sys.modules.get("pandas")
-    if pandas is None or str(kind.__module__).split(".")[0] != "pandas" or not hasattr(pandas, "DataFrame"):
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not hasattr(pandas, "DataFrame"):
         return None
     try:
         fields = _scalar(value, pandas)

@@ -31,17 +31,21 @@ def table_form(value: Any, *, lasting: bool) -> tuple[str, tuple[Any, ...]] | No
 
     lasting: whether to leave out values that can be changed. Neither library is imported here.
     """
+    kind = type(value)
+    library = str(kind.__module__).partition(".")[0]
+    if library == "pandas":
+        return pandas_form(value, lasting=lasting)
     numpy = sys.modules.get("numpy")
-    if numpy is not None and hasattr(numpy, "ndarray"):
-        kind = type(value)
+    if library == "numpy" and hasattr(numpy, "ndarray"):
+        assert numpy is not None
         if issubclass(kind, numpy.dtype):
             text = _OBJECT if value.str == _OBJECT and value.metadata is None else dtype_text(value)
             return None if text is None else ("dtype", (text,))
         if not lasting and kind is numpy.ndarray and value.dtype.kind == "O":
             return "objects", (value.shape, tuple(value.ravel().tolist()))
-        if not lasting and str(kind.__module__).startswith("numpy.ma") and "numpy.ma" in sys.modules:
+        if not lasting and "numpy.ma" in sys.modules:
             return _masked_form(value, numpy)
-    return pandas_form(value, lasting=lasting)
+    return None
 
 
 def _masked_form(value: Any, numpy: Any) -> tuple[str, tuple[Any, ...]] | None:
