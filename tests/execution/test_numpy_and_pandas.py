@@ -328,3 +328,44 @@ def test_damaged_values_decode_or_raise_malformed(make, data) -> None:
         written[data.draw(st.integers(0, len(written) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(Malformed):
         Decoder(bytes(written), lambda *_: "handle").value()
+
+
+UNKNOWN = [
+    ("np.random.default_rng(0)", "isinstance(f(0), np.random.Generator)", "not isinstance(f(0), np.random.Generator)"),
+    ("np.poly1d([1, 2])", "isinstance(f(0), np.poly1d)", "isinstance(f(0), np.ndarray)  # np.poly1d"),
+    ("np.load", "f(0) is np.load", "f(0) is np.save"),
+    ("json.dumps", "f(0) == json.dumps", "f(0) == json.loads"),
+    ("re.match('a', 'a')", "type(f(0)) is re.Match", "type(f(0)) is not re.Match"),
+    ("map(abs, [1])", "type(f(0)) is map", "type(f(0)) is zip"),
+    ("print", "f(0) is print", "f(0) is open"),
+]
+
+
+@pytest.mark.parametrize(("value", "right", "wrong"), UNKNOWN)
+def test_a_test_of_something_that_cannot_cross_shares_a_process(
+    engine: Engine, value: str, right: str, wrong: str
+) -> None:
+    imports = IMPORTS + "import json, re\n"
+    result = verdict(engine, f"{imports}def f(x):\n    return {value}\n", [f"{imports}assert {right}\n"])
+    assert (result.codes, result.isolation) == ("P", "shared")
+    assert verdict(engine, f"{imports}def f(x):\n    return {value}\n", [f"{imports}assert {wrong}\n"]).codes == "F"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f(1).dtype == np.float32",
+        "f(1).dtype == object",
+        "type(f(1)) is dict",
+        "type(f(1)) is np.ndarray",
+        "type(f(1)) == slice",
+        "f(1) == math.inf or f(1) is np.nan",
+        "isinstance(f(1), np.integer)",
+        "isinstance(f(1), (pd.Series, pd.DataFrame))",
+        "f(1) is np.mean or f(1) is operator.add or f(1) == len",
+        "f(1) is pd.NaT",
+    ],
+)
+def test_a_test_of_something_that_crosses_shares_no_process(engine: Engine, text: str) -> None:
+    result = verdict(engine, f"{IMPORTS}def f(x):\n    return np.float32(1)\n", [f"{IMPORTS}assert not ({text})\n"])
+    assert result.isolation == "separate"

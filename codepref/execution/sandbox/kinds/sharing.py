@@ -13,11 +13,13 @@ from ..confinement.allowlist import words
 from .answers import CHANGING, asked_of_answers, needs_originals
 from .free_names import bound_at_top
 from .handing import ANSWER, MADE_BY_TEST, MIXED, Origins, asks_data, hands_own_things, may_hand_over
+from .library_things import compares_with_library, instances_cross
 from .own_objects import ENTERS, USES_CLASS, why_objects
 from .reach import EVALUATES, LOOKS, PATCHES, why_reaches
 from .test_text import Surroundings, TestText
 
 CHECKS_TYPE = "it checks the type of an answer that cannot cross"
+COMPARES_LIBRARY = "it compares an answer with a class or a function that cannot cross"
 KEEPS_DATA = "it changes or keeps data of the solution"
 
 _TYPE_CALLS = frozenset({"builtins.isinstance", "builtins.issubclass", "contextlib.suppress", "pytest.raises"})
@@ -30,16 +32,6 @@ _SAFE_WITH_CLASS = frozenset(
 _KNOWN_DUNDERS = words("__name__ __class__ __init__ __str__ __len__ __getitem__ __iter__ __next__")
 _ABILITIES = _KNOWN_DUNDERS | {"__setitem__", "__delitem__", "__contains__", "__call__"}
 """Names for which `hasattr` usually says the same of a proxy as of its original."""
-
-_DATA_MODULES = words(
-    "builtins collections numbers decimal fractions datetime pathlib uuid ipaddress numpy pandas typing"
-)
-"""Modules whose classes are mostly data that cross, or abstract classes whose methods a proxy can have."""
-
-_DATA_CLASSES = words("""
-    re.Pattern array.array zoneinfo.ZoneInfo types.SimpleNamespace types.NoneType types.MappingProxyType
-    time.struct_time http.HTTPStatus urllib.parse.ParseResult urllib.parse.SplitResult""")
-
 
 _SYMPY_NUMBERS = words("""
     isprime prime primepi primerange nextprime prevprime randprime factorint primefactors divisors divisor_count
@@ -126,6 +118,8 @@ def why_shared(text: TestText, live: frozenset[str] = frozenset()) -> str:
         return LOOKS
     if _checks_type(text):
         return CHECKS_TYPE
+    if compares_with_library(text):
+        return COMPARES_LIBRARY
     if _sets_names(text):
         return PATCHES
     if _keeps_data(text, live) or needs_originals(text):
@@ -227,7 +221,7 @@ def _foreign(text: TestText, kind: ast.expr) -> bool:
     if isinstance(kind, ast.Tuple):
         return any(_foreign(text, part) for part in kind.elts)
     path = text.path(kind)
-    return bool(path) and path.split(".")[0] not in _DATA_MODULES and path not in _DATA_CLASSES
+    return bool(path) and not instances_cross(path)
 
 
 def _sets_names(text: TestText) -> bool:

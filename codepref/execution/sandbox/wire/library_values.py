@@ -71,7 +71,7 @@ def one_of(module: str, name: Any, names: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-_CLASS_NAMES = frozenset(
+CLASS_NAMES = frozenset(
     f"{module}:{name}"
     for module, names in {
         "decimal": "Decimal",
@@ -156,12 +156,12 @@ def _pattern(decoder: Decoder, pattern: Any, flags: Any) -> Any:
 def _class_reference(value: type) -> tuple[str] | None:
     module = str(value.__module__)
     name = f"{'pandas' if module.startswith('pandas.') else module}:{value.__qualname__}"
-    return (name,) if name in _CLASS_NAMES and module in sys.modules and _class_of(name) is value else None
+    return (name,) if name in CLASS_NAMES and module in sys.modules and _class_of(name) is value else None
 
 
 def _class_of(name: Any) -> Any:
     """Return a class of a library whose instances are data. Raises Malformed for any other name."""
-    if checked(name, str) not in _CLASS_NAMES:
+    if checked(name, str) not in CLASS_NAMES:
         raise Malformed("a class is unknown")
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,83 @@
+"""Knows which classes and functions of libraries a test can compare with an answer that has crossed.
+
+An instance of a class that does not cross arrives as a proxy, and a function that does not cross does so too. A test
+that checks or compares such an answer shares a process with the solution.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from ..confinement.allowlist import words
+from ..wire.library_values import CLASS_NAMES
+from ..wire.plain_data import BUILTIN_TYPES
+from ..wire.pure_functions import PURE, pure_reference
+from .handing import ANSWER, MIXED, Origins
+from .libraries import MODULES, resolved
+from .test_text import TestText
+
+_DATA_MODULES = words("builtins collections numbers decimal fractions datetime pathlib uuid ipaddress typing")
+"""Modules whose classes are mostly data that cross, or abstract classes whose methods a proxy can have."""
+
+_DATA_CLASSES = words("""
+    re.Pattern array.array zoneinfo.ZoneInfo types.SimpleNamespace types.NoneType types.MappingProxyType
+    time.struct_time http.HTTPStatus urllib.parse.ParseResult urllib.parse.SplitResult""")
+
+_OF_NUMPY = words("""
+    bool_ byte ubyte short ushort intc uintc int_ uint intp uintp long ulong half single double csingle cdouble
+    float_ complex_ object_ flexible character inexact recarray record memmap dtype ufunc rec.recarray""")
+_OF_PANDAS = words("""
+    NaT NA DateOffset BooleanDtype CategoricalDtype DatetimeTZDtype IntervalDtype PeriodDtype StringDtype Int8Dtype
+    Int16Dtype Int32Dtype Int64Dtype UInt8Dtype UInt16Dtype UInt32Dtype UInt64Dtype Float32Dtype Float64Dtype
+    api.typing.NaTType api.typing.NAType core.frame.DataFrame core.series.Series core.indexes.base.Index
+    api.extensions.ExtensionArray api.extensions.ExtensionDtype""")
+_BELOW = ("pandas.offsets.", "pandas.tseries.offsets.", "pandas.arrays.", "pandas.errors.", "numpy.exceptions.")
+_CONSTANTS = words("nan inf pi e euler_gamma newaxis little_endian linalg fft random ma")
+_MODULES = frozenset(path.split(".")[0] for path in MODULES.values()) - words("scipy sympy networkx matplotlib")
+_TYPES = frozenset(BUILTIN_TYPES.values()) | {slice, memoryview}
+_CLASSES = (
+    {name.replace(":", ".") for name in CLASS_NAMES}
+    | {f"numpy.{name}" for name in _OF_NUMPY}
+    | {f"pandas.{name}" for name in _OF_PANDAS}
+    | _DATA_CLASSES
+)
+
+
+def instances_cross(path: str) -> bool:
+    """Return whether the instances of the class with this dotted path are data that cross, as far as is known."""
+    return path.split(".")[0] in _DATA_MODULES or path in _CLASSES or path.startswith(_BELOW)
+
+
+def compares_with_library(text: TestText) -> bool:
+    """Return whether the test compares an answer, or the type of an answer, with what cannot cross by name."""
+    found = []
+    for node in text.nodes[ast.Compare]:
+        sides = [node.left, *node.comparators]
+        for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):
+            if isinstance(operator, ast.Is | ast.IsNot | ast.Eq | ast.NotEq):
+                found += [b for a, b in ((left, right), (right, left)) if _is_only_here(text.path(a))]
+    if not found:
+        return False
+    origins = Origins(text)
+    return any(origins.of(part) in (ANSWER, MIXED) for part in found)
+
+
+def _is_only_here(path: str) -> bool:
+    """Return whether a dotted path leads to a class or a function of a library that does not cross by name.
+
+    Only the path decides, and what it leads to in Python's own modules. Other libraries may not be loaded here.
+    """
+    top, _, name = path.partition(".")
+    if top in ("numpy", "pandas"):
+        named = name.removeprefix("linalg.").removeprefix("fft.")
+        function = named.isidentifier() and named.islower() and path not in _CLASSES and named not in _CONSTANTS
+        return function and ":".join(path.rsplit(".", 1)) not in PURE
+    if top not in _MODULES:
+        return False
+    try:
+        thing = resolved(path)
+    except (ImportError, AttributeError):
+        return False
+    if isinstance(thing, type):
+        return thing not in _TYPES and (top == "builtins" or not instances_cross(path))
+    return callable(thing) and pure_reference(thing) is None
