@@ -213,6 +213,55 @@ def test_a_lying_object_inside_a_table_arrives_as_a_handle() -> None:
     assert crossed(series) == "handle"
 
 
+EQUAL_TO_ALL = [
+    lambda: np.ma.masked,
+    lambda: np.ma.masked_all(3),
+    lambda: pandas.array([0, 0, 0]),
+    lambda: pandas.array([0.5]),
+    lambda: pandas.array([True]),
+    lambda: pandas.array(["q"], dtype="string"),
+    lambda: pandas.arrays.SparseArray([0]),
+    lambda: pandas.arrays.NumpyExtensionArray(np.array([0])),
+    lambda: pandas.Index([0], dtype="Int64"),
+    lambda: pandas.Index([0], dtype="Float64"),
+    lambda: pandas.Index([False], dtype="boolean"),
+    lambda: pandas.Index(["q"], dtype="string"),
+    lambda: pandas.Series([0], index=pandas.Index([0], dtype="Int64")),
+]
+
+
+@pytest.mark.parametrize("make", EQUAL_TO_ALL)
+def test_a_value_that_equals_everything_stays_with_the_solution(make) -> None:
+    assert crossed(make()) == "handle"
+
+
+def test_no_answer_of_pandas_equals_every_number(engine: Engine) -> None:
+    answers = """
+        pd.array([0, 0, 0]) ;; pd.array([0.5]) ;; pd.array([True]) ;; pd.array(['q'], dtype='string') ;; pd.NA ;; pd.NaT
+        ;; pd.arrays.SparseArray([0]) ;; pd.arrays.NumpyExtensionArray(np.array([0])) ;; pd.Index([0], dtype='Int64')
+        ;; pd.Index(['q'], dtype='string') ;; pd.Index([0]) ;; pd.Categorical([0]) ;; pd.Series([0]) ;; np.ma.masked
+        ;; pd.Series([None], dtype='Int64') ;; pd.DataFrame({'a': [None]}, dtype='Int64') ;; np.ma.masked_all(3)
+        ;; pd.MultiIndex.from_arrays([[0]]) ;; pd.Interval(0, 1) ;; pd.Timedelta(0) ;; pd.Series([0]).array""".split(";;")
+    source = IMPORTS + f"ANSWERS = [{', '.join(f'lambda: {answer.strip()}' for answer in answers)}]\n"
+    source += "def f(at):\n    return ANSWERS[at]()\n"
+    checks = ("{} == 3", "abs({} - 3) < 1e-6", "{} in (3, 4)", "{} == [1, 2, 3]", "not {} != 3", "3 in {}")
+    tests = [f"assert {check.format(f'f({at})')}\n" for at in range(len(answers)) for check in checks]
+    tests += [f"import numpy as np\nnp.testing.assert_array_equal(f({at}), [3])\n" for at in range(len(answers))]
+    result = verdict(engine, source, tests)
+    passed = [test for test, code in zip(tests, result.codes, strict=True) if code == "P"]
+    assert (passed, result.isolation) == ([], "separate")
+
+
+def test_missing_values_do_not_pass_for_any_number(engine: Engine) -> None:
+    source = IMPORTS + "def f(x):\n    return pd.Series([None] * 3, dtype=['Int64', 'boolean', 'string'][x])\n"
+    tests = [f"import numpy as np\nassert (f({at}) == np.array([1, 2, 3])).all()\n" for at in range(3)]
+    tests += [f"import numpy as np\nassert not (f({at}) != np.array([1, 2, 3])).any()\n" for at in range(3)]
+    result = verdict(engine, source, tests)
+    assert set(result.codes) <= {"E", "F"}
+    tests = [IMPORTS + test for test in tests]
+    assert differences(engine, source, tests) == {}
+
+
 RANGE = ("range", 0, 10**9, 1, None)
 NUMBERS = ("numbers", np.arange(2))
 
@@ -242,6 +291,10 @@ NUMBERS = ("numbers", np.arange(2))
         ("interval", [1], 2, "right"),
         ("relative", 1, False, {"months": "x"}),
         ("dtype", ("numbers", 5)),
+        ("array", ("sparse", np.arange(2), 0, "block")),
+        ("array", ("masked", "IntegerArray", np.arange(2), np.array([True, False]))),
+        ("index", ("masked", "IntegerArray", np.arange(2), np.array([False, False])), None, None),
+        ("index", ("texts", "python", False, ("a",)), None, None),
         ("eval", "1"),
         (),
     ],
@@ -308,7 +361,6 @@ def test_memory_between_fields_does_not_cross() -> None:
 
 FUZZED = [
     lambda: np.array([(1, True, [2, 3])], dtype=[("a", ">i4"), ("b", "?"), ("c", "i2", (2,))]),
-    lambda: np.ma.array([1, 2], mask=[0, 1]),
     lambda: [np.str_("a"), np.longlong(3), np.mean, np.float64, np.dtype("M8[3s]")],
     lambda: pandas.Timestamp("2024-01-01", tz="Europe/Paris"),
     lambda: [pandas.Timedelta(1), pandas.Period("2024", "Y"), pandas.Interval(1, 2), pandas.offsets.Day(2), pandas.NaT],
@@ -337,6 +389,12 @@ UNKNOWN = [
     ("json.dumps", "f(0) == json.dumps", "f(0) == json.loads"),
     ("re.match('a', 'a')", "type(f(0)) is re.Match", "type(f(0)) is not re.Match"),
     ("map(abs, [1])", "type(f(0)) is map", "type(f(0)) is zip"),
+    (
+        "np.ma.array([1, 2], mask=[0, 1])",
+        "f(0).sum() == np.ma.array([1]).sum()",
+        "f(0).sum() == np.ma.array([2]).sum()",
+    ),
+    ("pd.array([1, None])", "f(0).equals(pd.array([1, None]))", "f(0).equals(pd.array([1, 2]))"),
     ("print", "f(0) is print", "f(0) is open"),
 ]
 

@@ -50,6 +50,8 @@ def instances_cross(path: str) -> bool:
 
 def compares_with_library(text: TestText) -> bool:
     """Return whether the test compares an answer, or the type of an answer, with what cannot cross by name."""
+    if _makes_array(text):
+        return True
     found = []
     for node in text.nodes[ast.Compare]:
         sides = [node.left, *node.comparators]
@@ -60,6 +62,15 @@ def compares_with_library(text: TestText) -> bool:
         return False
     origins = Origins(text)
     return any(origins.of(part) in (ANSWER, MIXED) for part in found)
+
+
+def _makes_array(text: TestText) -> bool:
+    """Return whether the test makes an array by `pandas.array` that is no part of a table."""
+    calls = {id(node): text.path(node.func) for node in text.nodes[ast.Call]}
+    made = {at for at, path in calls.items() if path == "pandas.array"}
+    tables = (node for node in text.nodes[ast.Call] if made and calls[id(node)].startswith("pandas."))
+    parts = (part for node in tables for part in (*node.args, *(word.value for word in node.keywords)))
+    return bool(made - {id(inner) for part in parts for inner in ast.walk(part)})
 
 
 def _is_only_here(path: str) -> bool:

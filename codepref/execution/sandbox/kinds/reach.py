@@ -13,6 +13,7 @@ from .test_text import TestText, target_names
 ASYNC, THREADS = "it runs an event loop", "it starts threads or processes"
 STREAMS, PATCHES = "it captures or replaces streams", "it replaces functions or names"
 STATE, FILES = "it sets the state of the process", "it uses files"
+ARRAYS = "it uses arrays that cannot cross"
 LOOKS, EVALUATES = "it inspects the solution", "it evaluates an answer"
 
 _PATHS = {
@@ -38,6 +39,7 @@ _PATHS = {
         os.getcwd os.access os.link os.symlink os.chmod os.utime os.pipe zipfile tarfile gzip.open bz2.open lzma.open
         linecache h5py numpy.load numpy.save numpy.savez numpy.loadtxt numpy.savetxt numpy.genfromtxt numpy.memmap
         pathlib.Path.cwd pathlib.Path.home PIL.Image.open socket select""",
+    ARRAYS: "numpy.ma pandas.arrays",
     LOOKS: """
         inspect dis symtable builtins.vars builtins.dir builtins.help builtins.globals builtins.locals
         typing.get_type_hints pydoc doctest types.FunctionType dataclasses.fields dataclasses.is_dataclass""",

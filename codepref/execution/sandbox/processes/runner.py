@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..confinement import allowlist
+from ..confinement import allowlist, packages
 from ..confinement.hardening import CHANNEL
 from ..kinds import shared_run
 from ..kinds.base import (
@@ -87,6 +87,7 @@ class TestRunner:
         Return whether this process may serve another solution.
         """
         self.link, self.source = link.Link(channel, pid, self.page), source
+        self.link.uses_pandas = self._uses_pandas
         if self.tests[start].kind.whole_program:
             self._run_program(start)  # the supervisor gives each such test new processes
             return False
@@ -228,6 +229,14 @@ class TestRunner:
         if made_by_test(value, self.space["__name__"]):
             return True
         return test.analysis is not None and test.analysis.hands_over
+
+    def _uses_pandas(self) -> bool:
+        """Return whether the tests or the helpers seem to use pandas."""
+        sources = [self.plan.helpers, *(source for _, source in self.plan.tests if type(source) is str)]
+        analyses = [self.helpers, *(test.analysis for test in self.tests)]
+        paths = (path for one in analyses if one is not None for path in one.libraries.values())
+        named = any(path.split(".")[0] == "pandas" for path in paths)
+        return named or "pandas" in packages.imported("\n".join(sources))
 
     def scope(self, test: PreparedTest) -> dict[str, Any]:
         """Return a new namespace for a test that runs apart from the solution.

@@ -56,6 +56,8 @@ class Decoder:
     Attributes:
         find_numpy: called when a value of numpy arrives. It returns the module numpy.
         find_pandas: called when a value of pandas arrives. It returns the module pandas.
+        may_miss: called when a table holds missing values that comparisons pass over. If it returns False, the proxy of
+        the original arrives instead.
         tuple_class: called with a name and the names of fields. It returns the class of named tuples that has them.
         keep: called with a value and the proxy of its original, when a value arrives that crosses back as a handle.
     """
@@ -66,6 +68,7 @@ class Decoder:
         self.make_handle = make_handle
         self.find_numpy: Callable[[], Any] = imported_numpy
         self.find_pandas: Callable[[], Any] = imported_pandas
+        self.may_miss: Callable[[], bool] = lambda: True
         self.tuple_class: Callable[[str, tuple[str, ...]], type] = tuple_class
         self.keep: Callable[[Any, Any], None] = lambda value, proxy: None
         self._data = data

@@ -84,7 +84,6 @@ CLASS_NAMES = frozenset(
             ndarray matrix bool int8 int16 int32 int64 longlong uint8 uint16 uint32 uint64 ulonglong float16 float32
             float64 longdouble complex64 complex128 clongdouble str_ bytes_ void datetime64 timedelta64 number integer
             signedinteger unsignedinteger floating complexfloating generic""",
-        "numpy.ma": "MaskedArray",
         "pandas": """
             DataFrame Series Index RangeIndex MultiIndex DatetimeIndex TimedeltaIndex PeriodIndex IntervalIndex
             CategoricalIndex Categorical Timestamp Timedelta Period Interval""",
@@ -288,7 +287,7 @@ def form_of(value: Any, *, from_test: bool) -> tuple[str, tuple[Any, ...]] | Non
 
 def keeps_handle(name: str) -> bool:
     """Return whether a value of this form crosses back to the solution as a handle."""
-    return name in ("pandas", "objects", "masked") or (name in FORMS and FORMS[name].direction == FROM_SOLUTION)
+    return name in ("pandas", "objects") or (name in FORMS and FORMS[name].direction == FROM_SOLUTION)
 
 
 def _of_subclass(value: Any, from_test: bool) -> tuple[str, tuple[Any, ...]] | None:

@@ -69,6 +69,7 @@ class Link:
         given_modules: the names of the modules that crossed as modules, and of the libraries from which the test runner
         gave names to tests or helpers.
         imports: whether this process may import numpy and pandas.
+        uses_pandas: returns whether the tests or the helpers use pandas.
         may_share: called with a value of the test that cannot cross. It returns whether the test may therefore share a
         process with the solution.
     """
@@ -90,6 +91,7 @@ class Link:
         self.handed_over = self.stops_expected = False
         self.refused = frozenset[str]()
         self.modules, self.given_modules, self.imports = False, set[str](), False
+        self.uses_pandas: Callable[[], bool] = lambda: True
         self.may_share: Callable[[Any], bool] = lambda value: True
         self._originals: dict[int, tuple[Any, Any]] = {}
         self._lock = _thread.RLock()
@@ -258,6 +260,7 @@ class Link:
     def _decoder(self, data: bytes, table: list[Any]) -> Decoder:
         decoder = Decoder(data, self._handle, table)
         decoder.find_numpy, decoder.find_pandas, decoder.keep = self._numpy, self._pandas, self._keep
+        decoder.may_miss = self.uses_pandas
         return decoder
 
     def _numpy(self) -> Any:

@@ -109,6 +109,15 @@ def is_label(value: Any) -> bool:
     return pandas is not None and (kind in _classes(pandas, _SCALARS) or value is pandas.NaT or value is pandas.NA)
 
 
+def compares_safely(value: Any, numpy: Any) -> bool:
+    """Return whether an index or an array of pandas, compared with a number, gives an array of numpy.
+
+    Some of them give an array of pandas, and each such array with items counts as true. An answer of this sort would
+    equal everything.
+    """
+    return type(value[:0] == 0) is numpy.ndarray
+
+
 def _table(value: Any, pandas: Any) -> Fields | None:
     kind = type(value)
     if kind is pandas.DataFrame or kind is pandas.Series:
@@ -124,7 +133,7 @@ def _table(value: Any, pandas: Any) -> Fields | None:
         return None if None in (index, names, body) else ("frame", index, names, body, *further)
     if isinstance(value, pandas.Index):
         return _index(value, pandas)
-    column = _column(value, pandas)
+    column = _column(value, pandas) if compares_safely(value, _numpy()) else None
     return None if column is None else ("array", column)
 
 
@@ -150,7 +159,7 @@ def _index(value: Any, pandas: Any) -> Fields | None:
         levels = tuple(_index(level, pandas) for level in value.levels)
         codes = tuple(code.astype("int64") for code in map(_numpy().asarray, value.codes))
         return None if None in levels else ("multi", levels, codes, tuple(value.names), value.sortorder)
-    if kind not in _classes(pandas, _INDICES):
+    if kind not in _classes(pandas, _INDICES) or not compares_safely(value, _numpy()):
         return None
     column, frequency = _column(value.array, pandas), None
     if kind is pandas.DatetimeIndex or kind is pandas.TimedeltaIndex:

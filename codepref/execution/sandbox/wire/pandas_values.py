@@ -11,10 +11,25 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import is_plain
-from .pandas_fields import FREQUENCY, MASKED, is_label, is_zone
+from .pandas_fields import FREQUENCY, MASKED, compares_safely, is_label, is_zone
 from .plain_data import Malformed
 
 _UNITS = ("s", "ms", "us", "ns")
+
+
+def holds_missing(numpy: Any, fields: Any) -> bool:
+    """Return whether fields describe values that are missing in the sense of `pandas.NA`.
+
+    Comparisons of a series give no answer for them, and `all` passes over them.
+    """
+    if type(fields) is not tuple or not fields:
+        return False
+    kind = fields[0] if type(fields[0]) is str and len(fields) == 4 else ""
+    if kind == "masked":
+        return type(fields[3]) is numpy.ndarray and bool(fields[3].any())
+    if kind == "texts":
+        return fields[2] is not True and type(fields[3]) is tuple and any(item is None for item in fields[3])
+    return any(holds_missing(numpy, part) for part in fields)
 
 
 def built(pandas: Any, numpy: Any, fields: Any) -> Any:
@@ -47,6 +62,12 @@ def _zone(zone: Any) -> Any:
     if not is_zone(zone):
         raise Malformed("a time zone is malformed")
     return zone
+
+
+def _safe(numpy: Any, value: Any) -> Any:
+    if not compares_safely(value, numpy):
+        raise Malformed("an array or an index would equal everything")
+    return value
 
 
 def _label(value: Any) -> Any:
@@ -98,8 +119,7 @@ def _interval(pandas: Any, numpy: Any, left: Any, right: Any, closed: Any) -> An
 
 
 def _array(pandas: Any, numpy: Any, column: Any) -> Any:
-    values = _values(pandas, numpy, column)
-    return pandas.arrays.NumpyExtensionArray(values) if type(values) is numpy.ndarray else values
+    return _safe(numpy, _values(pandas, numpy, column))
 
 
 def _series(pandas: Any, numpy: Any, index: Any, column: Any, name: Any, attributes: Any, duplicates: Any) -> Any:
@@ -162,7 +182,7 @@ def _plain_index(pandas: Any, numpy: Any, column: Any, name: Any, frequency: Any
     index = pandas.Index(values, name=_label(name), dtype=values.dtype, tupleize_cols=False)
     if frequency is not None:
         index.freq = _offset(pandas, frequency)
-    return index
+    return _safe(numpy, index)
 
 
 def _values(pandas: Any, numpy: Any, column: Any) -> Any:

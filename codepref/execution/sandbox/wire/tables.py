@@ -1,8 +1,10 @@
-"""Arrays of objects, masked arrays and dtypes of numpy, and values of pandas.
+"""Arrays of objects and dtypes of numpy, and values of pandas.
 
 They cross without pickle, as arrays and plain values. The receiver builds them with the constructors of the libraries.
 Values that can be changed cross only from the solution. A test runner that has not loaded the library is replaced by
 one that has.
+
+Masked arrays do not cross, since a value that is masked equals everything in most of numpy's assertions.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .numpy_values import dtype_from, dtype_text
 from .pandas_fields import pandas_form
-from .pandas_values import built
+from .pandas_values import built, holds_missing
 from .plain_data import Malformed
 
 if TYPE_CHECKING:
@@ -43,31 +45,7 @@ def table_form(value: Any, *, lasting: bool) -> tuple[str, tuple[Any, ...]] | No
             return None if text is None else ("dtype", (text,))
         if not lasting and kind is numpy.ndarray and value.dtype.kind == "O":
             return "objects", (value.shape, tuple(value.ravel().tolist()))
-        if not lasting and "numpy.ma" in sys.modules:
-            return _masked_form(value, numpy)
     return None
-
-
-def _masked_form(value: Any, numpy: Any) -> tuple[str, tuple[Any, ...]] | None:
-    if value is numpy.ma.masked:
-        return "masked", ()
-    if type(value) is not numpy.ma.MaskedArray or dtype_text(value.dtype) is None or value.dtype.names is not None:
-        return None
-    mask = None if value.mask is numpy.ma.nomask else numpy.asarray(value.mask)
-    return "masked", (numpy.asarray(value.data), mask, numpy.asarray(value.fill_value), bool(value.hardmask))
-
-
-def _masked(decoder: Decoder, original: Any, *fields: Any) -> Any:
-    numpy = decoder.find_numpy()
-    if not fields:
-        return numpy.ma.masked
-    data, mask, fill, hard = fields
-    if any(type(part) is not numpy.ndarray for part in (data, fill)) or type(mask) not in (numpy.ndarray, type(None)):
-        raise Malformed("a masked array is malformed")
-    if fill.shape != () or (mask is not None and (mask.dtype != bool or mask.shape != data.shape)):
-        raise Malformed("a masked array is malformed")
-    mask = numpy.ma.nomask if mask is None else mask
-    return numpy.ma.MaskedArray(data, mask, fill_value=fill[()], hard_mask=hard is True)
 
 
 def _objects(decoder: Decoder, original: Any, shape: Any, items: Any) -> Any:
@@ -91,12 +69,16 @@ def _dtype(decoder: Decoder, original: Any, name: Any) -> Any:
 
 
 def _pandas(decoder: Decoder, original: Any, *fields: Any) -> Any:
-    return built(decoder.find_pandas(), decoder.find_numpy(), fields)
+    pandas, numpy = decoder.find_pandas(), decoder.find_numpy()
+    if holds_missing(numpy, fields) and not decoder.may_miss():
+        if original is None:
+            raise Malformed("a table has no handle")
+        return original
+    return built(pandas, numpy, fields)
 
 
 TABLES: dict[Any, Callable[..., Any]] = {
     "objects": _objects,
-    "masked": _masked,
     "dtype": _dtype,
     **dict.fromkeys(OF_PANDAS, _pandas),
 }
