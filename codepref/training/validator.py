@@ -135,8 +135,8 @@ class Validator:
     def _run(self, rows: Sequence[dict[str, Any]]) -> tuple[float, ...]:
         """Return the share of correct samples for each problem.
 
-        Samples that an earlier probe has run do not run again. Samples of unknown correctness do not count. If a
-        problem has only such samples, its share is 0.
+        Programs that an earlier probe of this process has run do not run again. Samples of unknown correctness do not
+        count. If a problem has only such samples, its share is 0.
         """
         solutions = list(solutions_from_rows(rows, self.settings.problems))
         new = {(one.task_id, one.text): one for one in solutions if (one.task_id, one.text) not in self._correct}

@@ -42,7 +42,7 @@ def _demonstrations(work: Work) -> Examples:
 
     With sft.data = "passing", the result is that of `examples_from_verdicts` on the sampled solutions. It also holds
     failed solutions. These are marked as unwanted and not trained on. With another sft.data, the demonstrations come
-    from a file or data set, without its unwanted answers. Demonstrations that contain a held-out problem are left out
+    from a file or data set, without its unwanted answers. Those of them that contain a held-out problem are left out
     unless problems.contamination is "keep".
     """
     section = work.recipe.sft
