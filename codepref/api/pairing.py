@@ -11,6 +11,7 @@ from codepref.records import Judgment, Problem
 
 if TYPE_CHECKING:
     from codepref.pairing.pair import PairSet
+    from codepref.pairing.repair import Repair
 
 
 def pair(
@@ -26,6 +27,11 @@ def pair(
     min_confidence: float = 0.0,
     max_share: float = 1.0,
     max_length_ratio: float = 0.0,
+    max_edit_share: float = 1.0,
+    repair: Repair = "none",
+    repair_template: str | None = None,
+    balance_length: bool = False,
+    max_easy_share: float = 1.0,
     template: str | None = None,
     fence: bool = True,
     allow_shared: bool = False,
@@ -48,7 +54,7 @@ def pair(
     UserError if the rule does not take the given sources, if a source cannot be read, and what those two functions
     raise.
     """
-    from codepref.config.templates import SOLUTION_TEMPLATE
+    from codepref.config.templates import REPAIR_TEMPLATE, SOLUTION_TEMPLATE
     from codepref.pairing.artifact import write_pairs
     from codepref.pairing.select import check_input, select_pairs
 
@@ -74,6 +80,11 @@ def pair(
         min_confidence=min_confidence,
         max_share=max_share,
         max_length_ratio=max_length_ratio,
+        max_edit_share=max_edit_share,
+        repair=repair,
+        repair_template=repair_template or REPAIR_TEMPLATE,
+        balance_length=balance_length,
+        max_easy_share=max_easy_share,
         template=template or ("{prompt}" if plain else SOLUTION_TEMPLATE),
         fence=fence,
         allow_shared=allow_shared,

@@ -69,6 +69,7 @@ def add_pair(parser: Parser) -> None:
         default=0.0,
         help="drop a pair if one side is more than this many times as long as the other; 0 drops none (default 0)",
     )
+    _add_choice_of_pairs(parser)
     parser.add_argument("--template", help="text of the user message in the prompts, with {prompt} and {entry_point}")
     parser.add_argument("--bare", action="store_true", help="write the answers as bare code, not as a ```python block")
     parser.add_argument(
@@ -77,6 +78,36 @@ def add_pair(parser: Parser) -> None:
     add_seed(parser)
     parser.add_argument("--out", required=True, help="Parquet file")
     parser.set_defaults(command=pair)
+
+
+def _add_choice_of_pairs(parser: Parser) -> None:
+    """Add the options of near misses, of repair pairs and of balanced pairs."""
+    parser.add_argument(
+        "--max-edit-share",
+        type=float,
+        default=1.0,
+        help="with the rule near-miss: largest edit distance, as a share of the longer program's tokens (default 1)",
+    )
+    parser.add_argument(
+        "--repair",
+        choices=("none", "add", "only"),
+        default="none",
+        help="pairs whose prompt asks to correct the rejected program: beside each pair, or only these (default none)",
+    )
+    parser.add_argument(
+        "--repair-template", help="text of the user message in repair pairs, with {request}, {program} and {failure}"
+    )
+    parser.add_argument(
+        "--balance-length",
+        action="store_true",
+        help="drop pairs until the longer answer is chosen as often as it is rejected",
+    )
+    parser.add_argument(
+        "--max-easy-share",
+        type=float,
+        default=1.0,
+        help="largest share of pairs of problems that the model mostly solves; 0.5: as many as of others (default 1)",
+    )
 
 
 def add_audit(parser: Parser) -> None:
@@ -116,6 +147,11 @@ def pair(options: Namespace) -> None:
         min_confidence=options.min_confidence,
         max_share=options.max_share,
         max_length_ratio=options.max_length_ratio,
+        max_edit_share=options.max_edit_share,
+        repair=options.repair,
+        repair_template=options.repair_template,
+        balance_length=options.balance_length,
+        max_easy_share=options.max_easy_share,
         template=options.template,
         fence=not options.bare,
         allow_shared=options.allow_shared,

@@ -9,7 +9,7 @@ from codepref.config.endpoint import ServerSettings
 from codepref.config.fields import bounded, shared_values
 from codepref.config.pool import Member
 from codepref.config.served import ModelServer
-from codepref.config.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE
+from codepref.config.templates import REPAIR_TEMPLATE, SOLUTION_TEMPLATE, TEST_TEMPLATE
 from codepref.preferences import PREFERENCES
 
 
@@ -179,6 +179,17 @@ class PairingSection:
     )
     max_length_ratio: float = bounded(
         0.0, low=0.0, doc="drop pairs with one side longer by more than this factor; 0 drops none"
+    )
+    max_edit_share: float = bounded(
+        1.0, above=0.0, high=1.0, doc="rule `near-miss`: largest edit distance, as a share of the longer program"
+    )
+    repair: Literal["none", "add", "only"] = bounded(
+        "none", doc="pairs whose prompt asks to correct the rejected program: `add` them to the others, or `only` these"
+    )
+    repair_template: str = bounded(REPAIR_TEMPLATE, doc="user message of repair pairs")
+    balance_length: bool = bounded(False, doc="drop pairs until the longer answer is chosen as often as it is rejected")
+    max_easy_share: float = bounded(
+        1.0, low=0.0, high=1.0, doc="share of pairs of problems that the model mostly solves; 0.5: as many as of others"
     )
     allow_shared: bool = bounded(False, doc="let pairs rest on tests that shared a process with the solution")
     fence: bool = bounded(True, doc="put answers into a ```python block, as chat models do")

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from codepref.config.templates import SOLUTION_TEMPLATE, check_template
+from codepref.config.templates import REPAIR_TEMPLATE, SOLUTION_TEMPLATE, check_template
 from codepref.errors import UserError
+from codepref.pairing.balance import balanced, ease_by_tests
 from codepref.pairing.hygiene import PairLimits, count_in_share, keep_pairs, top_confidence
+from codepref.pairing.repair import Repair, check_repair, with_repairs
 from codepref.pairing.rules import load_rule
 from codepref.pairing.rules.base import LATE, RAISED, Candidate, Choice, Ints, PairingRule, RuleInput
 from codepref.problems.normalise import normal_form
@@ -42,11 +44,13 @@ class PairSet:
     """Selected pairs, and what was not used.
 
     dropped: reason -> count. Some reasons count problems for which the rule proposed no pair, or no pair by ratings.
-    Others count dropped pairs, or solutions or responses that were left out.
+    Others count dropped pairs, or solutions or responses that were left out. selected: the number of pairs before they
+    were balanced by length and difficulty.
     """
 
     pairs: list[Pair] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
+    selected: int = 0
 
     def to_dataset(self) -> Any:
         """Return the pairs as a `datasets.Dataset` with the columns of a pairs file."""
@@ -65,6 +69,11 @@ def pair(
     min_confidence: float = 0.0,
     max_share: float = 1.0,
     max_length_ratio: float = 0.0,
+    max_edit_share: float = 1.0,
+    repair: Repair = "none",
+    repair_template: str = REPAIR_TEMPLATE,
+    balance_length: bool = False,
+    max_easy_share: float = 1.0,
     template: str = SOLUTION_TEMPLATE,
     fence: bool = True,
     allow_shared: bool = False,
@@ -86,6 +95,17 @@ def pair(
             confidence are kept.
         max_length_ratio: a pair is dropped if one side has more than this many times the characters of the other side.
             0 sets no limit.
+        max_edit_share: the rule `near-miss` makes no pair whose edit distance is above this share of the tokens of the
+            longer program.
+        repair: "none", "add" or "only". With "add", each pair gives a further pair whose prompt holds the rejected
+            program and asks for its correction. With "only", the result holds only these repair pairs.
+            `max_pairs_per_problem` does not count them beside the pairs from which they are made.
+        repair_template: the user message of a repair pair; see `codepref.pairing.repair.repair_pair`.
+        balance_length: whether to drop pairs until the longer answer is chosen as often as it is rejected; see
+            `codepref.pairing.balance.balance_lengths`.
+        max_easy_share: the largest share of the pairs that belongs to problems which the model solves easily; see
+            `codepref.pairing.balance.limit_easy`. 1 sets no limit, and 0.5 keeps no more pairs of easy problems than
+            of hard ones.
         template: the user message of the prompts; see `codepref.sampling.prompts.request_messages`.
         fence: whether the answers are in a ```python block.
         allow_shared: whether verdicts are used if a test ran in the solution's process.
@@ -102,11 +122,14 @@ def pair(
         raise UserError(f"rule {rule!r} chooses by ratings. Call codepref.pairing.select.select_pairs with judgments")
     if draws < 1:
         raise UserError(f"draws must be at least 1, not {draws}")
-    limits = PairLimits(max_pairs_per_problem, min_confidence, max_share, max_length_ratio)
+    limits = PairLimits(max_pairs_per_problem, min_confidence, max_share, max_length_ratio, max_easy_share)
     check_template(template)
+    check_repair(repair, repair_template, rule, ratings=False)
+    options = {"max_pairs": max_pairs_per_problem, "max_edit_share": max_edit_share}
     by_task = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()
     pairs: list[Pair] = []
+    ease: dict[str, float] = {}
     count = 0
     for matrix in verdicts:
         count += 1
@@ -118,11 +141,16 @@ def pair(
         usable = _usable(matrix, chosen_rule, allow_shared=allow_shared, dropped=dropped)
         prompt = request_messages(by_task[matrix.task_id], template)
         verdicts_seen = rule_input(usable, task_seed(seed, matrix.task_id))
-        candidates = _candidates(verdicts_seen, chosen_rule, max_pairs_per_problem, draws, dropped)
+        ease[matrix.task_id] = ease_by_tests(verdicts_seen, true_tests=chosen_rule.tests == "true")
+        candidates = _candidates(verdicts_seen, chosen_rule, options, draws, dropped)
         proposals = (_write(usable, candidate, prompt, rule, fence) for candidate in candidates)
-        pairs += keep_pairs(proposals, limits, dropped)
-    pairs = top_confidence(pairs, count_in_share(max_share, count), dropped)
-    return PairSet(pairs, dict(sorted(dropped.items())))
+        kept = keep_pairs(proposals, limits, dropped)
+        pairs += with_repairs(kept, usable, repair, repair_template, dropped)
+    selected = top_confidence(pairs, count_in_share(max_share, count), dropped)
+    pairs = balanced(
+        selected, ease, balance_length=balance_length, max_easy_share=max_easy_share, seed=seed, dropped=dropped
+    )
+    return PairSet(pairs, dict(sorted(dropped.items())), len(selected))
 
 
 def task_seed(seed: int, task_id: str) -> int:
@@ -145,6 +173,7 @@ def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
         failed_ST=~passed_ST & ~not_run_ST,
         weight_T=count_A[is_test_A],
         form_S=tuple(forms[verdict.solution] for verdict in matrix.verdicts),
+        program_S=tuple(verdict.solution for verdict in matrix.verdicts),
         seed=seed,
         answers_SA=_answers(matrix),
         test_A=np.array(parents, dtype=np.int64),
@@ -165,10 +194,10 @@ def _answers(matrix: VerdictMatrix) -> Ints:
 
 
 def _candidates(
-    verdicts: RuleInput, rule: PairingRule, max_pairs: int, draws: int, dropped: Counter[str]
+    verdicts: RuleInput, rule: PairingRule, options: Mapping[str, Any], draws: int, dropped: Counter[str]
 ) -> list[Candidate]:
     if rule.several:
-        choices = [rule.choose(verdicts, **rule.options({"max_pairs": max_pairs}))]
+        choices = [rule.choose(verdicts, **rule.options(options))]
     else:
         choices = [_draw(verdicts, rule, number, draws) for number in range(draws)]
     candidates = [candidate for choice in choices for candidate in choice.candidates]

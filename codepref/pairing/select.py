@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from codepref.config.templates import SOLUTION_TEMPLATE
+from codepref.config.templates import REPAIR_TEMPLATE, SOLUTION_TEMPLATE
 from codepref.errors import UserError
 from codepref.pairing.pair import PairSet, pair
 from codepref.pairing.pair_rated import pair_rated
+from codepref.pairing.repair import Repair, check_repair
 from codepref.pairing.rules import load_rule
 from codepref.records import Judgment, Problem, VerdictMatrix
 
@@ -25,6 +26,11 @@ def select_pairs(
     min_confidence: float = 0.0,
     max_share: float = 1.0,
     max_length_ratio: float = 0.0,
+    max_edit_share: float = 1.0,
+    repair: Repair = "none",
+    repair_template: str = REPAIR_TEMPLATE,
+    balance_length: bool = False,
+    max_easy_share: float = 1.0,
     template: str = SOLUTION_TEMPLATE,
     fence: bool = True,
     allow_shared: bool = False,
@@ -33,13 +39,14 @@ def select_pairs(
     """Select pairs with any rule of `codepref.pairing.rules.RULES`.
 
     For a rule that reads ratings, `codepref.pairing.pair_rated.pair_rated` is called with `judgments` and `verdicts`.
-    It describes the options. `draws` and `fence` are not used.
+    It describes the options. `draws`, `fence` and `max_edit_share` are not used, and `repair` must be "none".
     For any other rule, `codepref.pairing.pair.pair` is called with `verdicts`. It describes the options. `margin` and
     `correctness_pairs` are not used.
     Raises UserError in the cases of `check_input` and of the function that is called.
     """
     check_input(rule, verdicts, judgments)
     if judgments is not None:
+        check_repair(repair, repair_template, rule, ratings=True)
         return pair_rated(
             judgments,
             verdicts,
@@ -51,6 +58,8 @@ def select_pairs(
             min_confidence=min_confidence,
             max_share=max_share,
             max_length_ratio=max_length_ratio,
+            balance_length=balance_length,
+            max_easy_share=max_easy_share,
             template=template,
             allow_shared=allow_shared,
             seed=seed,
@@ -64,6 +73,11 @@ def select_pairs(
         min_confidence=min_confidence,
         max_share=max_share,
         max_length_ratio=max_length_ratio,
+        max_edit_share=max_edit_share,
+        repair=repair,
+        repair_template=repair_template,
+        balance_length=balance_length,
+        max_easy_share=max_easy_share,
         template=template,
         fence=fence,
         allow_shared=allow_shared,

@@ -11,7 +11,7 @@ from codepref.config.pool import check_pool
 from codepref.config.recipe import Recipe, read_document, recipe_from_document
 from codepref.config.sections import PairingSection
 from codepref.config.served import ModelServer
-from codepref.config.templates import check_template
+from codepref.config.templates import check_repair_template, check_template
 from codepref.errors import UserError
 from codepref.pairing.rules import load_rule
 from codepref.preferences import PREFERENCES
@@ -82,6 +82,7 @@ def inconsistencies(recipe: Recipe) -> list[str]:
         )
     mistakes += _server_inconsistencies(recipe)
     mistakes += _choice_inconsistencies(recipe)
+    mistakes += _pair_inconsistencies(recipe, rule)
     mistakes += _feedback_inconsistencies(recipe, rule)
     mistakes += _ready_pair_inconsistencies(recipe)
     mistakes += training_mistakes(recipe.training, online=recipe.online)
@@ -199,6 +200,21 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
     return mistakes
 
 
+def _pair_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[str]:
+    """Return the mistakes in the keys of [pairing] that concern repair pairs."""
+    pairing, mistakes = recipe.pairing, []
+    if pairing.repair != "none" and rule and rule.ratings:
+        mistakes.append(
+            f"pairing.repair = {pairing.repair!r} needs wrong programs, and pairing.rule = {pairing.rule!r} chooses by "
+            "ratings: set pairing.repair = 'none', or choose a rule for tests"
+        )
+    try:
+        check_repair_template(pairing.repair_template, "pairing.repair_template")
+    except UserError as error:
+        mistakes += error.problems
+    return mistakes
+
+
 def _ready_pair_inconsistencies(recipe: Recipe) -> list[str]:
     """Return a message for each key that does not go with ready pairs, which `pairing.source` names."""
     if not recipe.pairing.source:
@@ -209,6 +225,9 @@ def _ready_pair_inconsistencies(recipe: Recipe) -> list[str]:
         "sampling.tests": recipe.sampling.tests > 0,
         "judge.model": bool(recipe.judge.model),
         "pairing.rule": recipe.pairing.rule != PairingSection().rule,
+        "pairing.repair": recipe.pairing.repair != "none",
+        "pairing.balance_length": recipe.pairing.balance_length,
+        "pairing.max_easy_share": recipe.pairing.max_easy_share < 1,
         "sft.data = 'passing'": recipe.sft.data == "passing",
         "training.rounds": recipe.training.rounds > 1,
         "model.base_url": bool(recipe.model.base_url),

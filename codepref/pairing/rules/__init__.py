@@ -21,6 +21,7 @@ RULES: Registry[PairingRule] = Registry(
     "codepref.rules",
     {
         "all-tests": "codepref.pairing.rules.all_tests:RULE",
+        "near-miss": "codepref.pairing.rules.near_miss:RULE",
         "max-pass": "codepref.pairing.rules.max_pass:RULE",
         "dstc": "codepref.pairing.rules.dstc:RULE",
         "dstc-code": "codepref.pairing.rules.dstc:CODE_RULE",

@@ -68,6 +68,7 @@ class RuleInput:
     arrays, since it says nothing about the solution.
     weight_T: how often the model wrote each test. It is 1 for a true test.
     form_S: the normal form of each program; see `codepref.problems.normalise.normal_form`.
+    program_S: the text of each program. It may be empty for a rule that does not read it.
     seed: the seed of every random choice.
 
     The three other arrays are for rules that compare answers.
@@ -84,6 +85,7 @@ class RuleInput:
     answers_SA: Ints = field(default_factory=_no_answers)
     test_A: Ints = field(default_factory=_no_indices)
     is_test_A: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    program_S: tuple[str, ...] = ()
 
     def part(self, rows: Ints, columns: Ints, *, seed: int, weight_T: Ints | None = None) -> RuleInput:
         """Return the input for some of the solutions and some of the tests, with the probes of these tests.
@@ -99,6 +101,7 @@ class RuleInput:
             failed_ST=self.failed_ST[np.ix_(rows, columns)],
             weight_T=self.weight_T[columns] if weight_T is None else weight_T,
             form_S=tuple(self.form_S[row] for row in rows),
+            program_S=tuple(self.program_S[row] for row in rows) if self.program_S else (),
             seed=seed,
             answers_SA=self.answers_SA[np.ix_(rows, inputs)] if len(inputs) else _no_answers(),
             test_A=np.array([new_index[int(test)] for test in self.test_A[inputs]], dtype=np.int64),

@@ -10,6 +10,7 @@ from codepref.execution.execute import read_verdicts
 from codepref.judging.artifact import read_judgments
 from codepref.pairing.artifact import read_pairs, write_pairs
 from codepref.pairing.pair import PairSet
+from codepref.pairing.repair import SUFFIX
 from codepref.pairing.rules import load_rule
 from codepref.pairing.select import select_pairs
 from codepref.problems.contamination import answer_text, overlaps
@@ -22,7 +23,7 @@ from codepref.runs.work import Work, content
 
 def stage_pair(work: Work) -> Result:
     """Select pairs and write pairs.parquet. Raises GateError if there is no pair."""
-    result = _pairs(work)
+    result, settings = _pairs(work), work.recipe.pairing
     write_pairs(work.folder / "pairs.parquet", result.pairs)
     if not result.pairs:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in result.dropped.items())
@@ -39,6 +40,8 @@ def stage_pair(work: Work) -> Result:
         "count": len(result.pairs),
         "problems": len({p.task_id for p in result.pairs}),
         "dropped": result.dropped,
+        **({"selected": result.selected} if settings.balance_length or settings.max_easy_share < 1 else {}),
+        **({"repairs": sum(p.rule.endswith(SUFFIX) for p in result.pairs)} if settings.repair != "none" else {}),
     }
 
 
