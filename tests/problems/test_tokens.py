@@ -9,7 +9,8 @@ from codepref.problems.tokens import code_tokens, edit_distance
 
 def test_comments_and_blank_lines_are_no_tokens() -> None:
     assert code_tokens("x = 1\n\n# a comment\ny = 2  # another\n") == (
-        ("x", "=", "1", "<newline>") + ("y", "=", "2", "<newline>")
+        *("x", "=", "1", "<newline>"),
+        *("y", "=", "2", "<newline>"),
     )
 
 
