@@ -37,7 +37,7 @@ def add_pair(parser: Parser) -> None:
     parser.add_argument(
         "--correctness-pairs",
         action="store_true",
-        help="with the rule tests-then-rating: also pair passing solutions with failing ones",
+        help="with the rules tests-then-rating and speed: also pair passing solutions with failing ones",
     )
     # RULES.names() would search all installed packages, which would slow down every command
     rules = f"{', '.join(RULES.builtin)}, or a rule of an installed package"
@@ -81,12 +81,25 @@ def add_pair(parser: Parser) -> None:
 
 
 def _add_choice_of_pairs(parser: Parser) -> None:
-    """Add the options of near misses, of repair pairs and of balanced pairs."""
+    """Add the options of near misses, of pairs by speed, of repair pairs and of balanced pairs."""
     parser.add_argument(
         "--max-edit-share",
         type=float,
         default=1.0,
         help="with the rule near-miss: largest edit distance, as a share of the longer program's tokens (default 1)",
+    )
+    parser.add_argument("--speeds", help="with the rule speed: file that `codepref speed` wrote")
+    parser.add_argument(
+        "--speed-factor",
+        type=float,
+        default=2.0,
+        help="with the rule speed: least factor between the CPU times, in each repeat (default %(default)g)",
+    )
+    parser.add_argument(
+        "--min-cpu-ms",
+        type=float,
+        default=10.0,
+        help="with the rule speed: least difference of the CPU times in milliseconds (default %(default)g)",
     )
     parser.add_argument(
         "--repair",
@@ -148,6 +161,9 @@ def pair(options: Namespace) -> None:
         max_share=options.max_share,
         max_length_ratio=options.max_length_ratio,
         max_edit_share=options.max_edit_share,
+        speeds=options.speeds,
+        speed_factor=options.speed_factor,
+        min_cpu_ms=options.min_cpu_ms,
         repair=options.repair,
         repair_template=options.repair_template,
         balance_length=options.balance_length,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,11 +15,12 @@ import numpy as np
 
 from codepref.config.templates import REPAIR_TEMPLATE, SOLUTION_TEMPLATE, check_template
 from codepref.errors import UserError
+from codepref.execution.speed import Speeds
 from codepref.pairing.balance import balanced, ease_by_tests
 from codepref.pairing.hygiene import PairLimits, count_in_share, keep_pairs, top_confidence
 from codepref.pairing.repair import Repair, check_repair, with_repairs
 from codepref.pairing.rules import load_rule
-from codepref.pairing.rules.base import LATE, RAISED, Candidate, Choice, Ints, PairingRule, RuleInput
+from codepref.pairing.rules.base import LATE, RAISED, Candidate, Choice, Floats, Ints, PairingRule, RuleInput
 from codepref.problems.normalise import normal_form
 from codepref.records import (
     ERROR,
@@ -70,6 +71,10 @@ def pair(
     max_share: float = 1.0,
     max_length_ratio: float = 0.0,
     max_edit_share: float = 1.0,
+    speeds: Speeds | None = None,
+    speed_factor: float = 2.0,
+    min_cpu_ms: float = 10.0,
+    correctness_pairs: bool = False,
     repair: Repair = "none",
     repair_template: str = REPAIR_TEMPLATE,
     balance_length: bool = False,
@@ -97,6 +102,10 @@ def pair(
             0 sets no limit.
         max_edit_share: the rule `near-miss` makes no pair whose edit distance is above this share of the tokens of the
             longer program.
+        speeds: the measured CPU times for the rule `speed`, as `codepref.execution.speed.read_speeds` returns them.
+        speed_factor, min_cpu_ms: the rule `speed` makes a pair if the rejected solution needs at least `speed_factor`
+            times the CPU time of the chosen one, and at least `min_cpu_ms` milliseconds more, in each repeat.
+        correctness_pairs: whether the rule `speed` also pairs passing solutions with failing ones.
         repair: "none", "add" or "only". With "add", each pair gives a further pair whose prompt holds the rejected
             program and asks for its correction. With "only", the result holds only these repair pairs.
             `max_pairs_per_problem` does not count them beside the pairs from which they are made.
@@ -125,7 +134,12 @@ def pair(
     limits = PairLimits(max_pairs_per_problem, min_confidence, max_share, max_length_ratio, max_easy_share)
     check_template(template)
     check_repair(repair, repair_template, rule, ratings=False)
-    options = {"max_pairs": max_pairs_per_problem, "max_edit_share": max_edit_share}
+    if chosen_rule.speed and speeds is None:
+        raise UserError(f"rule {rule!r} needs CPU times. Give the file that `codepref speed` wrote")
+    if not speed_factor > 1:
+        raise UserError(f"speed_factor must be above 1, not {speed_factor}")
+    options = {"max_pairs": max_pairs_per_problem, "max_edit_share": max_edit_share, "speed_factor": speed_factor}
+    options |= {"min_cpu_ms": min_cpu_ms, "correctness_pairs": correctness_pairs}
     by_task = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()
     pairs: list[Pair] = []
@@ -140,7 +154,7 @@ def pair(
             )
         usable = _usable(matrix, chosen_rule, allow_shared=allow_shared, dropped=dropped)
         prompt = request_messages(by_task[matrix.task_id], template)
-        verdicts_seen = rule_input(usable, task_seed(seed, matrix.task_id))
+        verdicts_seen = rule_input(usable, task_seed(seed, matrix.task_id), (speeds or {}).get(matrix.task_id))
         ease[matrix.task_id] = ease_by_tests(verdicts_seen, true_tests=chosen_rule.tests == "true")
         candidates = _candidates(verdicts_seen, chosen_rule, options, draws, dropped)
         proposals = (_write(usable, candidate, prompt, rule, fence) for candidate in candidates)
@@ -158,8 +172,11 @@ def task_seed(seed: int, task_id: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{task_id}".encode()).digest()[:8], "big")
 
 
-def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
-    """Return the input of a rule for one matrix. Only arrays with the axis A have entries for probes."""
+def rule_input(matrix: VerdictMatrix, seed: int, times: Mapping[int, Sequence[float]] | None = None) -> RuleInput:
+    """Return the input of a rule for one matrix. Only arrays with the axis A have entries for probes.
+
+    times: the measured CPU milliseconds by solution_id.
+    """
     count_A = np.array([test.count for test in matrix.tests], dtype=np.int64)
     is_test_A = count_A > 0
     index_of = {test.test_id: index for index, test in enumerate(test for test in matrix.tests if test.count)}
@@ -178,7 +195,16 @@ def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
         answers_SA=_answers(matrix),
         test_A=np.array(parents, dtype=np.int64),
         is_test_A=is_test_A,
+        cpu_SR=_times(matrix, times or {}),
     )
+
+
+def _times(matrix: VerdictMatrix, times: Mapping[int, Sequence[float]]) -> Floats:
+    """Return the array (S, R) of CPU milliseconds; see RuleInput."""
+    repeats = max(map(len, times.values()), default=0)
+    missing = [float("nan")] * repeats
+    rows = [times.get(verdict.solution_id, missing) for verdict in matrix.verdicts]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), repeats)
 
 
 def _answers(matrix: VerdictMatrix) -> Ints:

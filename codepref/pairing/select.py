@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from codepref.config.templates import REPAIR_TEMPLATE, SOLUTION_TEMPLATE
 from codepref.errors import UserError
+from codepref.execution.speed import Speeds
 from codepref.pairing.pair import PairSet, pair
 from codepref.pairing.pair_rated import pair_rated
 from codepref.pairing.repair import Repair, check_repair
@@ -27,6 +28,9 @@ def select_pairs(
     max_share: float = 1.0,
     max_length_ratio: float = 0.0,
     max_edit_share: float = 1.0,
+    speeds: Speeds | None = None,
+    speed_factor: float = 2.0,
+    min_cpu_ms: float = 10.0,
     repair: Repair = "none",
     repair_template: str = REPAIR_TEMPLATE,
     balance_length: bool = False,
@@ -39,9 +43,10 @@ def select_pairs(
     """Select pairs with any rule of `codepref.pairing.rules.RULES`.
 
     For a rule that reads ratings, `codepref.pairing.pair_rated.pair_rated` is called with `judgments` and `verdicts`.
-    It describes the options. `draws`, `fence` and `max_edit_share` are not used, and `repair` must be "none".
-    For any other rule, `codepref.pairing.pair.pair` is called with `verdicts`. It describes the options. `margin` and
-    `correctness_pairs` are not used.
+    It describes the options. `draws`, `fence`, `max_edit_share`, `speeds`, `speed_factor` and `min_cpu_ms` are not
+    used, and `repair` must be "none".
+    For any other rule, `codepref.pairing.pair.pair` is called with `verdicts`. It describes the options. `margin` is
+    not used.
     Raises UserError in the cases of `check_input` and of the function that is called.
     """
     check_input(rule, verdicts, judgments)
@@ -74,6 +79,10 @@ def select_pairs(
         max_share=max_share,
         max_length_ratio=max_length_ratio,
         max_edit_share=max_edit_share,
+        speeds=speeds,
+        speed_factor=speed_factor,
+        min_cpu_ms=min_cpu_ms,
+        correctness_pairs=correctness_pairs,
         repair=repair,
         repair_template=repair_template,
         balance_length=balance_length,

@@ -203,6 +203,11 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
 def _pair_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[str]:
     """Return the mistakes in the keys of [pairing] that concern repair pairs."""
     pairing, mistakes = recipe.pairing, []
+    if pairing.repair == "only" and rule and rule.speed and not pairing.correctness_pairs:
+        mistakes.append(
+            "pairing.rule = 'speed' rejects right programs, which need no repair: set pairing.correctness_pairs = "
+            "true, or pairing.repair = 'none'"
+        )
     if pairing.repair != "none" and rule and rule.ratings:
         mistakes.append(
             f"pairing.repair = {pairing.repair!r} needs wrong programs, and pairing.rule = {pairing.rule!r} chooses by "

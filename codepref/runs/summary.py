@@ -198,6 +198,7 @@ def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
         ("verdicts", "execute", "cells"),
         ("problems chosen", "choose", "kept"),
         ("ratings", "judge", "ratings"),
+        ("right solutions whose CPU time was measured", "speed", "solutions"),
         ("pairs before they are balanced", "pair", "selected"),
         ("pairs", "pair", "count"),
         ("repair pairs among them", "pair", "repairs"),

@@ -24,13 +24,14 @@ def test_what_each_rule_relies_on() -> None:
     assert {name for name, rule in rules.items() if rule.tests == "true"} == {
         "all-tests",
         "near-miss",
+        "speed",
         "tests-then-rating",
     }
     assert {name for name, rule in rules.items() if rule.tests == "none"} == {"rated"}
     assert {name for name, rule in rules.items() if rule.ratings} == {"rated", "tests-then-rating"}
     assert {name for name, rule in rules.items() if rule.probes} == {"agreement"}
     several = {name for name, rule in rules.items() if rule.several}
-    assert several == {"all-tests", "near-miss", "agreement", "rated", "tests-then-rating"}
+    assert several == {"all-tests", "near-miss", "speed", "agreement", "rated", "tests-then-rating"}
 
 
 def test_a_rule_gets_only_the_options_that_it_names() -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from codepref.errors import GateError
 from codepref.evaluation.audit import audit_pairs
 from codepref.execution.execute import read_verdicts
+from codepref.execution.speed import read_speeds
 from codepref.judging.artifact import read_judgments
 from codepref.pairing.artifact import read_pairs, write_pairs
 from codepref.pairing.pair import PairSet
@@ -17,7 +18,7 @@ from codepref.problems.contamination import answer_text, overlaps
 from codepref.runs.directory import Result
 from codepref.runs.instructions import PLAIN
 from codepref.runs.stages.choice import chosen, chosen_verdicts
-from codepref.runs.stages.verdicts import execute_samples
+from codepref.runs.stages.verdicts import SPEEDS, execute_samples
 from codepref.runs.work import Work, content
 
 
@@ -49,11 +50,12 @@ def _pairs(work: Work) -> PairSet:
     settings = work.recipe.pairing
     if settings.source:
         return _ready_pairs(work)
-    by_ratings = load_rule(settings.rule).ratings
+    rule = load_rule(settings.rule)
     return select_pairs(
         chosen(work),
         verdicts=None if work.by_feedback else chosen_verdicts(work),
-        judgments=read_judgments(work.folder / "judgments.jsonl") if by_ratings else None,
+        judgments=read_judgments(work.folder / "judgments.jsonl") if rule.ratings else None,
+        speeds=read_speeds(work.folder / SPEEDS) if rule.speed else None,
         template=PLAIN if work.by_feedback else work.recipe.sampling.solution_template,
         seed=work.seed("pair"),
         **{key: value for key, value in asdict(settings).items() if key != "source"},
