@@ -316,6 +316,12 @@ class ValidationSection:
     patience: int = bounded(
         4, low=0, doc="training ends after so many probes without a new best; 0: only two worse probes in a row end it"
     )
+    chosen_weights: tuple[float, ...] = bounded(
+        (), low=0.0, doc="values of training.chosen_weight to try before the training; the best one is taken; []: none"
+    )
+    trial_share: float = bounded(
+        0.25, above=0.0, high=1.0, doc="length of each trial of `chosen_weights`, as a share of training.epochs"
+    )
 
 
 @dataclass(frozen=True)

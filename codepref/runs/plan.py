@@ -101,4 +101,5 @@ def _round(recipe: Recipe, *, first: bool) -> list[str]:
     names += ["judge"] if recipe.judge.model else []
     names += ["speed"] if not recipe.pairing.source and compares_speed(recipe.pairing.rule) else []
     names += ["pair", "audit"]
-    return [*names, *(["sft"] if recipe.sft.data and first else []), "train"]
+    names += ["sft"] if recipe.sft.data and first else []
+    return [*names, *(["weights"] if recipe.validation.chosen_weights else []), "train"]

@@ -19,7 +19,7 @@ from codepref.problems.conditions import read_condition
 from codepref.problems.load import is_starter
 from codepref.servers.exchange import check_endpoints
 from codepref.servers.presets import command_mistakes
-from codepref.training.checks import training_mistakes
+from codepref.training.checks import training_mistakes, weight_mistakes
 from codepref.training.methods import METHODS, load_method
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def inconsistencies(recipe: Recipe) -> list[str]:
     mistakes += _ready_pair_inconsistencies(recipe)
     mistakes += training_mistakes(recipe.training, online=recipe.online)
     mistakes += training_mistakes(recipe.sft.training(), "sft")
+    weights = recipe.validation.chosen_weights
+    mistakes += weight_mistakes(recipe.training, weights, validated=bool(recipe.validation.problems))
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
         mistakes.append(
             f"judge.preferences holds {', '.join(unknown)}; the known preferences are {', '.join(PREFERENCES)}"
