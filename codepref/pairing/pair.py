@@ -136,6 +136,8 @@ def pair(
     check_repair(repair, repair_template, rule, ratings=False)
     if chosen_rule.speed and speeds is None:
         raise UserError(f"rule {rule!r} needs CPU times. Give the file that `codepref speed` wrote")
+    if speeds is not None and not chosen_rule.speed:
+        raise UserError(f"rule {rule!r} does not compare CPU times. Leave out the speeds, or choose the rule `speed`")
     if not speed_factor > 1:
         raise UserError(f"speed_factor must be above 1, not {speed_factor}")
     options = {"max_pairs": max_pairs_per_problem, "max_edit_share": max_edit_share, "speed_factor": speed_factor}

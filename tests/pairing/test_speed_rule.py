@@ -104,6 +104,8 @@ def test_times_are_matched_with_solutions_by_their_ids() -> None:
 def test_a_rule_for_speed_needs_times_and_a_factor() -> None:
     with pytest.raises(UserError, match="needs CPU times"):
         pair([], [], rule="speed")
+    with pytest.raises(UserError, match="does not compare CPU times"):
+        pair([], [], rule="all-tests", speeds={})
     with pytest.raises(UserError, match="speed_factor must be above 1"):
         pair([], [], rule="speed", speeds={}, speed_factor=1.0)
 
