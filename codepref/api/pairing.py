@@ -31,7 +31,7 @@ def pair(
     max_edit_share: float = 1.0,
     speeds: str | Path | Speeds | None = None,
     speed_factor: float = 2.0,
-    min_cpu_ms: float = 10.0,
+    min_cpu_ms: float = 5.0,
     repair: Repair = "none",
     repair_template: str | None = None,
     balance_length: bool = False,

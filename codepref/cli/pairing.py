@@ -98,7 +98,7 @@ def _add_choice_of_pairs(parser: Parser) -> None:
     parser.add_argument(
         "--min-cpu-ms",
         type=float,
-        default=10.0,
+        default=5.0,
         help="with the rule speed: least difference of the CPU times in milliseconds (default %(default)g)",
     )
     parser.add_argument(

@@ -189,7 +189,7 @@ class PairingSection:
         2.0, above=1.0, doc="rule `speed`: least factor between the two CPU times, in each repeat"
     )
     min_cpu_ms: float = bounded(
-        10.0, low=0.0, doc="rule `speed`: least difference of the two CPU times in milliseconds, in each repeat"
+        5.0, low=0.0, doc="rule `speed`: least difference of the two CPU times in milliseconds, in each repeat"
     )
     repair: Literal["none", "add", "only"] = bounded(
         "none", doc="pairs whose prompt asks to correct the rejected program: `add` them to the others, or `only` these"

@@ -73,7 +73,7 @@ def pair(
     max_edit_share: float = 1.0,
     speeds: Speeds | None = None,
     speed_factor: float = 2.0,
-    min_cpu_ms: float = 10.0,
+    min_cpu_ms: float = 5.0,
     correctness_pairs: bool = False,
     repair: Repair = "none",
     repair_template: str = REPAIR_TEMPLATE,

@@ -17,7 +17,7 @@ def speed(
     *,
     max_pairs: int = 4,
     speed_factor: float = 2.0,
-    min_cpu_ms: float = 10.0,
+    min_cpu_ms: float = 5.0,
     correctness_pairs: bool = False,
 ) -> Choice:
     """Pair solutions that pass every test, of which the chosen one needs less CPU time.
