@@ -233,7 +233,6 @@ def _ready_pair_inconsistencies(recipe: Recipe) -> list[str]:
         "judge.model": bool(recipe.judge.model),
         "pairing.rule": recipe.pairing.rule != PairingSection().rule,
         "pairing.repair": recipe.pairing.repair != "none",
-        "pairing.balance_length": recipe.pairing.balance_length,
         "pairing.max_easy_share": recipe.pairing.max_easy_share < 1,
         "sft.data = 'passing'": recipe.sft.data == "passing",
         "training.rounds": recipe.training.rounds > 1,

@@ -37,27 +37,26 @@ def speed(
     """
     if verdicts.passed_ST.shape[1] == 0:
         return Choice(reason="no tests")
-    quick = _by_speed(verdicts, speed_factor, min_cpu_ms)
     if not correctness_pairs:
-        return Choice(tuple(quick[0][:max_pairs]), quick[1])
-    correct = all_tests(verdicts, max_pairs=max_pairs)
-    most = (max_pairs + 1) // 2 if correct.candidates else max_pairs
-    chosen = quick[0][:most]
-    others = [replace(one, evidence={"ground": "tests", **one.evidence}) for one in correct.candidates]
-    return Choice((*others[: max(1, max_pairs - len(chosen))], *chosen), quick[1])
+        return _by_speed(verdicts, speed_factor, min_cpu_ms, max_pairs)
+    correct = all_tests(verdicts, max_pairs=max_pairs).candidates
+    fast = _by_speed(verdicts, speed_factor, min_cpu_ms, (max_pairs + 1) // 2 if correct else max_pairs)
+    correct = correct[: max(1, max_pairs - len(fast.candidates))]
+    named = [replace(one, evidence={"ground": "tests", **one.evidence}) for one in correct]
+    return Choice((*named, *fast.candidates), fast.reason)
 
 
-def _by_speed(verdicts: RuleInput, factor: float, min_cpu_ms: float) -> tuple[list[Candidate], str]:
-    """Return all pairs by speed, the best first, and the reason why there are none, or ""."""
+def _by_speed(verdicts: RuleInput, factor: float, min_cpu_ms: float, most: int) -> Choice:
+    """Return the best `most` pairs by speed, or the reason why there are none."""
     if not verdicts.cpu_SR.size:
-        return [], "no CPU time was measured"
+        return Choice(reason="no CPU time was measured")
     measured_S = verdicts.passed_ST.all(axis=1) & ~np.isnan(verdicts.cpu_SR).any(axis=1)
     first_of_form: dict[str, int] = {}
     for row in np.flatnonzero(measured_S).tolist():
         first_of_form.setdefault(verdicts.form_S[row], row)
     rows = list(first_of_form.values())
     if len(rows) < 2:
-        return [], "fewer than two right solutions whose CPU time was measured"
+        return Choice(reason="fewer than two right solutions whose CPU time was measured")
     factors = {
         (fast, slow): ratio
         for fast in rows
@@ -65,8 +64,8 @@ def _by_speed(verdicts: RuleInput, factor: float, min_cpu_ms: float) -> tuple[li
         if (ratio := _smallest_factor(verdicts.cpu_SR[fast], verdicts.cpu_SR[slow], min_cpu_ms)) >= factor
     }
     if not factors:
-        return [], "no right solution is faster than another by the factor in each repeat"
-    return [_candidate(verdicts, pair, factors[pair]) for pair in _in_turn(factors)], ""
+        return Choice(reason="no right solution is faster than another by the factor in each repeat")
+    return Choice(tuple(_candidate(verdicts, pair, factors[pair]) for pair in _in_turn(factors, most)))
 
 
 def _smallest_factor(fast_R: npt.NDArray[np.float64], slow_R: npt.NDArray[np.float64], min_cpu_ms: float) -> float:
@@ -76,12 +75,12 @@ def _smallest_factor(fast_R: npt.NDArray[np.float64], slow_R: npt.NDArray[np.flo
     return float((slow_R / np.maximum(fast_R, 1e-3)).min())
 
 
-def _in_turn(factors: dict[tuple[int, int], float]) -> list[tuple[int, int]]:
-    """Return the pairs by how rarely their solutions were used before on the same side, then by their factor."""
+def _in_turn(factors: dict[tuple[int, int], float], most: int) -> list[tuple[int, int]]:
+    """Return at most `most` pairs. Each has the largest factor of those whose solutions were used least on its sides."""
     remaining = sorted(factors, key=lambda pair: (-factors[pair], pair))
     uses: Counter[tuple[bool, int]] = Counter()
     ordered = []
-    while remaining:
+    while remaining and len(ordered) < most:
         best = min(remaining, key=lambda pair: uses[True, pair[0]] + uses[False, pair[1]])
         remaining.remove(best)
         ordered.append(best)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
+from typing import Any
 
 from codepref.errors import GateError
 from codepref.evaluation.audit import audit_pairs
@@ -10,6 +12,7 @@ from codepref.execution.execute import read_verdicts
 from codepref.execution.speed import read_speeds
 from codepref.judging.artifact import read_judgments
 from codepref.pairing.artifact import read_pairs, write_pairs
+from codepref.pairing.balance import balanced
 from codepref.pairing.pair import PairSet
 from codepref.pairing.repair import SUFFIX
 from codepref.pairing.rules import load_rule
@@ -63,18 +66,20 @@ def _pairs(work: Work) -> PairSet:
 
 
 def _ready_pairs(work: Work) -> PairSet:
-    """Return the pairs of `pairing.source`.
+    """Return the pairs of `pairing.source`, balanced by length if the recipe says so.
 
     Pairs whose prompt or chosen answer contains a held-out problem are left out, unless `problems.contamination` is
     "keep".
     """
-    pairs = read_pairs(work.recipe.pairing.source)
-    if work.recipe.problems.contamination == "keep":
-        return PairSet(pairs, {})
-    texts = (answer_text(str(place), content(one.prompt), content(one.chosen)) for place, one in enumerate(pairs))
-    names = {overlap.name for overlap in overlaps(texts, work.heldout)}
-    kept = [one for place, one in enumerate(pairs) if str(place) not in names]
-    return PairSet(kept, {"pair left out: holds a held-out problem": len(names)} if names else {})
+    settings, dropped = work.recipe.pairing, Counter[str]()
+    pairs = read_pairs(settings.source)
+    if work.recipe.problems.contamination != "keep":
+        texts = (answer_text(str(place), content(one.prompt), content(one.chosen)) for place, one in enumerate(pairs))
+        names = {overlap.name for overlap in overlaps(texts, work.heldout)}
+        pairs = [one for place, one in enumerate(pairs) if str(place) not in names]
+        dropped.update({"pair left out: holds a held-out problem": len(names)} if names else {})
+    balance: dict[str, Any] = {"balance_length": settings.balance_length, "seed": work.seed("pair"), "dropped": dropped}
+    return PairSet(balanced(pairs, {}, max_easy_share=1.0, **balance), dict(dropped), len(pairs))
 
 
 def stage_audit(work: Work) -> Result:
