@@ -65,13 +65,13 @@ def _trials(training: Row) -> list[dict[str, Any]]:
     rows = []
     for trial in training.get("trials") or []:
         weight = number(trial.get("chosen_weight"))
-        low, high = points(trial.get("low")), points(trial.get("high"))
+        low, high = (points(trial.get(end), signed=True) for end in ("low", "high"))
         rows.append(
             {
                 "weight": plain(trial.get("chosen_weight")),
                 "steps": count(trial.get("steps")),
                 "rate": points(trial.get("pass_rate")),
-                "difference": points(trial.get("difference")),
+                "difference": points(trial.get("difference"), signed=True),
                 "interval": f"{low} to {high}",
                 "failed": str(trial.get("failed") or ""),
                 "chosen": weight is not None and weight == taken,

@@ -76,10 +76,10 @@ def _smallest_factor(fast_R: npt.NDArray[np.float64], slow_R: npt.NDArray[np.flo
 
 
 def _in_turn(factors: dict[tuple[int, int], float], most: int) -> list[tuple[int, int]]:
-    """Return at most `most` pairs. Each has the largest factor of those whose solutions were used least on its sides."""
+    """Return at most `most` pairs. Each has the largest factor of those whose solutions were used least before it."""
     remaining = sorted(factors, key=lambda pair: (-factors[pair], pair))
     uses: Counter[tuple[bool, int]] = Counter()
-    ordered = []
+    ordered: list[tuple[int, int]] = []
     while remaining and len(ordered) < most:
         best = min(remaining, key=lambda pair: uses[True, pair[0]] + uses[False, pair[1]])
         remaining.remove(best)
