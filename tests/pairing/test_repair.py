@@ -1,5 +1,6 @@
 """Tests of repair pairs, whose prompt holds the rejected program."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from codepref.config.templates import FAILURES
 from codepref.errors import UserError
 from codepref.evaluation.audit import audit_pairs
 from codepref.evaluation.pair_shape import pair_shape
-from codepref.pairing.artifact import read_pairs, write_pairs
+from codepref.exports import TRAINERS
+from codepref.pairing.artifact import pair_rows, read_pairs, write_pairs
 from codepref.pairing.pair import pair
 from codepref.pairing.repair import with_repairs
 from codepref.pairing.select import select_pairs
 from codepref.records import FAILING_CODES, Test, Verdict, VerdictMatrix
+from codepref.reports.examples import example
 from codepref.training.examples import chosen_examples, examples_from_pairs
 
 
@@ -92,3 +95,18 @@ def test_single_answers_are_those_of_both_prompts() -> None:
     assert [example.wanted for example in answers.examples] == [True, False, True, False]
     assert answers.dropped == {}
     assert len(chosen_examples(pairs).examples) == 2
+
+
+@pytest.mark.parametrize("trainer", TRAINERS.builtin)
+def test_trainers_that_take_pairs_take_repair_pairs(trainer: str) -> None:
+    (repair,) = pair([matrix((GOOD, "P"), (BAD, "F"))], [PROBLEM], repair="only").pairs
+    layouts = TRAINERS.load(trainer).layouts
+    if "pairs" in layouts:
+        assert BAD in json.dumps(layouts["pairs"].row(repair)).encode().decode("unicode_escape")
+
+
+def test_the_report_shows_the_prompt_of_a_repair_pair() -> None:
+    (repair,) = pair([matrix((GOOD, "P"), (BAD, "F"))], [PROBLEM], repair="only").pairs
+    shown = example(pair_rows([repair])[0])
+    assert BAD in shown.prompt
+    assert ("failure", "F") in shown.facts
