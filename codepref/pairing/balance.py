@@ -6,7 +6,7 @@ import math
 import random
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from codepref.pairing.rules.base import RatedInput, RuleInput
 from codepref.records import Message, Pair
@@ -29,84 +29,92 @@ def balanced(
 ) -> list[Pair]:
     """Return a subset of the pairs that is balanced by length and by the difficulty of the problems, in their order.
 
-    balance_length: see `balance_lengths`. max_easy_share: see `limit_easy`. Both conditions hold for the result, since
-    the two functions are called in turn until neither drops a pair. ease: the ease of each problem, by task_id. seed:
-    decides between pairs that are equally good. dropped: receives the numbers of dropped pairs.
-    """
-    kept = list(pairs)
-    while True:
-        before = len(kept)
-        if max_easy_share < 1:
-            kept = limit_easy(kept, ease, max_easy_share, seed)
-            dropped["pair dropped: above max_easy_share"] += before - len(kept)
-        left = len(kept)
-        if balance_length:
-            kept = balance_lengths(kept, seed)
-            dropped["pair dropped: to balance the lengths"] += left - len(kept)
-        if len(kept) == before:
-            break
-    for reason in ("pair dropped: above max_easy_share", "pair dropped: to balance the lengths"):
-        if not dropped[reason]:
-            del dropped[reason]
-    return kept
+    balance_length: the longer answer is the chosen one exactly as often as the rejected one. This holds for each class
+    of pairs by the ratio of the two lengths in characters, whose bounds are RATIOS. So the difference of the lengths
+    does not predict which answer is chosen. Pairs of equal lengths are kept.
+    max_easy_share: the largest share of the pairs that belongs to easy problems. 1 sets no limit. With 0.5, easy
+    problems have no more pairs than the others. ease: the ease of each problem, by task_id. A problem that it does not
+    name is not easy.
+    seed: decides between pairs that are equally good; see `_ranked`. dropped: receives the numbers of dropped pairs.
 
-
-def balance_lengths(pairs: Sequence[Pair], seed: int = 0) -> list[Pair]:
-    """Return pairs of which the longer answer is the chosen one exactly as often as the rejected one.
-
-    This holds for each class of pairs by the ratio of the two lengths in characters, whose bounds are RATIOS. So the
-    difference of the lengths does not predict which answer is chosen. Pairs of equal lengths are kept. On the larger
-    side of a class, pairs are dropped as `_best` says.
+    To balance lengths, each pair with a longer chosen answer is matched with one with a longer rejected answer. Both
+    are kept or dropped together, so that both conditions hold at the end. The pairs of problems that are not easy are
+    matched first.
 
     Example: in five pairs the chosen answer has twice the length of the rejected one, and in two pairs half of it. Two
     of the five pairs are kept, and the two others.
     """
-    classes: defaultdict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    kept = set()
-    for place, pair in enumerate(pairs):
-        chosen, rejected = _length(pair.chosen), _length(pair.rejected)
-        if chosen == rejected:
-            kept.add(place)
-        else:
-            shorter, longer = sorted((chosen, rejected))
-            ratio = longer / shorter if shorter else math.inf
-            classes[bisect_right(RATIOS, ratio)][chosen > rejected].append(place)
-    for sides in classes.values():
-        number = min(map(len, sides))
-        for places in sides:
-            kept.update(_best(pairs, places, number, seed))
+    ranked = _ranked(pairs, seed)
+    easy = {place for place in ranked if max_easy_share < 1 and ease.get(pairs[place].task_id, 0.0) >= EASY}
+    units = _matched(pairs, ranked, easy) if balance_length else [(place,) for place in ranked]
+    kept = set(_limited(units, easy, max_easy_share))
+    matched = sum(map(len, units))
+    for reason, count in (
+        ("pair dropped: to balance the lengths", len(pairs) - matched),
+        ("pair dropped: above max_easy_share", matched - len(kept)),
+    ):
+        if count:
+            dropped[reason] += count
     return [pair for place, pair in enumerate(pairs) if place in kept]
 
 
-def limit_easy(pairs: Sequence[Pair], ease: Mapping[str, float], max_share: float, seed: int = 0) -> list[Pair]:
-    """Return pairs of which at most the share `max_share` belongs to easy problems, in their order.
+def _ranked(pairs: Sequence[Pair], seed: int) -> list[int]:
+    """Return the places of the pairs, the best first.
 
-    All pairs of other problems are kept. Of the easy ones, pairs are dropped as `_best` says. A problem that `ease`
-    does not name is not easy. With a share of 0.5, easy problems have no more pairs than the others.
+    Pairs with a higher confidence come first. Among equal confidences, the first pair of each problem comes before the
+    second one of any problem, and so on. Then the seed decides.
     """
-    easy = [place for place, pair in enumerate(pairs) if ease.get(pair.task_id, 0.0) >= EASY]
-    others = len(pairs) - len(easy)
-    number = len(easy) if max_share >= 1 else min(len(easy), round(others * max_share / (1 - max_share)))
-    while number and number / (number + others) > max_share:
-        number -= 1
-    kept = set(range(len(pairs))) - set(easy) | set(_best(pairs, easy, number, seed))
-    return [pair for place, pair in enumerate(pairs) if place in kept]
-
-
-def _best(pairs: Sequence[Pair], places: Iterable[int], number: int, seed: int) -> list[int]:
-    """Return the places of the `number` pairs with the highest confidence.
-
-    Among equal confidences, the pairs of different problems come first, and then the seed decides.
-    """
-    shuffled = list(places)
+    shuffled = list(range(len(pairs)))
     random.Random(seed).shuffle(shuffled)
     shuffled.sort(key=lambda place: -pairs[place].confidence)
     seen: Counter[str] = Counter()
-    ranks = {}
+    numbers = {}
     for place in shuffled:
-        ranks[place] = seen[pairs[place].task_id]
+        numbers[place] = seen[pairs[place].task_id]
         seen[pairs[place].task_id] += 1
-    return sorted(shuffled, key=lambda place: (-pairs[place].confidence, ranks[place]))[:number]
+    return sorted(shuffled, key=lambda place: (-pairs[place].confidence, numbers[place]))
+
+
+def _matched(pairs: Sequence[Pair], ranked: Sequence[int], easy: Set[int]) -> list[tuple[int, ...]]:
+    """Return the pairs of equal lengths alone, and others in twos that are matched by the ratio of their lengths.
+
+    ranked: the places of the pairs, the best first. easy: the places of the pairs of easy problems. Each two holds a
+    pair with a longer chosen answer and one with a longer rejected answer.
+    """
+    units: list[tuple[int, ...]] = []
+    sides: defaultdict[tuple[int, bool, bool], list[int]] = defaultdict(list)
+    for place in ranked:
+        chosen, rejected = _length(pairs[place].chosen), _length(pairs[place].rejected)
+        if chosen == rejected:
+            units.append((place,))
+        else:
+            shorter, longer = sorted((chosen, rejected))
+            ratio = bisect_right(RATIOS, longer / shorter if shorter else math.inf)
+            sides[ratio, chosen > rejected, place in easy].append(place)
+    for ratio in range(len(RATIOS) + 1):
+        # The pairs of hard problems are matched first, since a limit for easy problems depends on their number.
+        for first, second in ((False, False), (False, True), (True, False), (True, True)):
+            more, less = sides[ratio, True, first], sides[ratio, False, second]
+            number = min(len(more), len(less))
+            units += zip(more[:number], less[:number], strict=True)
+            del more[:number], less[:number]
+    order = {place: rank for rank, place in enumerate(ranked)}
+    return sorted(units, key=lambda unit: max(order[place] for place in unit))
+
+
+def _limited(units: Iterable[Sequence[int]], easy: Set[int], max_share: float) -> list[int]:
+    """Return the places in those units that keep the share of easy places at or below `max_share`.
+
+    Units with a smaller share of easy places come first, and then units that stand earlier in `units`.
+    """
+    kept: list[int] = []
+    count = 0
+    for unit in sorted(units, key=lambda unit: sum(place in easy for place in unit) / len(unit)):
+        more = count + sum(place in easy for place in unit)
+        if more / (len(kept) + len(unit)) <= max_share:
+            kept += unit
+            count = more
+    return kept
 
 
 def ease_by_tests(verdicts: RuleInput, *, true_tests: bool) -> float:

@@ -111,9 +111,9 @@ def pair(
             `max_pairs_per_problem` does not count them beside the pairs from which they are made.
         repair_template: the user message of a repair pair; see `codepref.pairing.repair.repair_pair`.
         balance_length: whether to drop pairs until the longer answer is chosen as often as it is rejected; see
-            `codepref.pairing.balance.balance_lengths`.
-        max_easy_share: the largest share of the pairs that belongs to problems which the model solves easily; see
-            `codepref.pairing.balance.limit_easy`. 1 sets no limit, and 0.5 keeps no more pairs of easy problems than
+            `codepref.pairing.balance.balanced`.
+        max_easy_share: the largest share of the pairs that belongs to problems which the model mostly solves; see
+            `codepref.pairing.balance.balanced`. 1 sets no limit, and 0.5 keeps no more pairs of easy problems than
             of hard ones.
         template: the user message of the prompts; see `codepref.sampling.prompts.request_messages`.
         fence: whether the answers are in a ```python block.

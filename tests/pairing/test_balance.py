@@ -10,14 +10,7 @@ from test_pair import matrix, program
 from test_rules import rule_input
 
 from codepref.errors import UserError
-from codepref.pairing.balance import (
-    RATIOS,
-    balance_lengths,
-    balanced,
-    ease_by_ratings,
-    ease_by_tests,
-    limit_easy,
-)
+from codepref.pairing.balance import RATIOS, balanced, ease_by_ratings, ease_by_tests
 from codepref.pairing.pair import pair
 from codepref.pairing.pair_rated import pair_rated
 from codepref.pairing.rules.base import RatedInput
@@ -28,6 +21,14 @@ def one(task: str, chosen: int, rejected: int, confidence: float = 1.0) -> Pair:
     """Return a pair whose answers have these numbers of characters."""
     sides = [[{"role": "assistant", "content": "x" * length}] for length in (chosen, rejected)]
     return Pair(task, [], *sides, "rule", confidence, 0, 1)
+
+
+def balance_lengths(pairs: list[Pair]) -> list[Pair]:
+    return balanced(pairs, {}, balance_length=True, max_easy_share=1.0, seed=0, dropped=Counter())
+
+
+def limit_easy(pairs: list[Pair], ease: dict[str, float], share: float) -> list[Pair]:
+    return balanced(pairs, ease, balance_length=False, max_easy_share=share, seed=0, dropped=Counter())
 
 
 def lengths(pairs: list[Pair]) -> list[tuple[int, int]]:
@@ -74,6 +75,24 @@ def test_the_share_of_easy_pairs_is_not_exceeded(share: float, easy: int) -> Non
     pairs = [one("easy", 10, 10)] * 9 + [one("hard", 10, 10)] * 4
     # 1 of 5 is 0.2 and 2 of 6 is 1/3
     assert len(limit_easy(pairs, {"easy": 0.9}, share)) == 4 + easy
+
+
+def test_both_conditions_hold_together() -> None:
+    # 2 + 2 pairs of the easy problem are balanced by length among themselves, and so are 1 + 1 pairs of the hard one
+    pairs = [one("easy", 20, 10), one("easy", 21, 10), one("easy", 10, 20), one("easy", 10, 21)]
+    pairs += [one("hard", 22, 10), one("hard", 10, 22)]
+    options: dict[str, Any] = {"balance_length": True, "seed": 0, "dropped": Counter()}
+    kept = balanced(pairs, {"easy": 0.9}, max_easy_share=0.5, **options)
+    assert Counter(p.task_id for p in kept) == {"easy": 2, "hard": 2}
+    assert sum(good > bad for good, bad in lengths(kept)) == 2
+
+
+def test_a_pair_of_an_easy_problem_can_balance_one_of_a_hard_problem() -> None:
+    pairs = [one("hard", 20, 10), one("easy", 10, 20), one("easy", 10, 21), one("easy", 21, 10)]
+    options: dict[str, Any] = {"balance_length": True, "seed": 0, "dropped": Counter()}
+    # the hard pair is matched with an easy one first, and then the two other easy ones
+    assert [p.task_id for p in balanced(pairs, {"easy": 0.9}, max_easy_share=0.5, **options)] == ["hard", "easy"]
+    assert balanced(pairs, {"easy": 0.9}, max_easy_share=0.4, **options) == []
 
 
 PAIRS = st.lists(
