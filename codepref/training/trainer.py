@@ -161,6 +161,7 @@ class _Training:
             warnings=warnings(self.curve, probes),
             # computed from the steps, since the reward counts only answers of this process and since the last start
             sampled=sampled_per_step * steps,
+            trials=list(job.trials),
             expected_first_loss=load_method(settings.method).expected_first_loss(settings),
         )
 
