@@ -3,8 +3,8 @@
 This package offers functions for scripts. Most do the work of the command of the same name. Each function is loaded
 when it is first used:
 
-- load_problems, inspect, sample, execute, execute_into, pair, audit, export, train, evaluate, compare and serve, from
-  `codepref.api`;
+- load_problems, inspect, sample, execute, execute_into, pair, audit, export, train, evaluate, compare, serve and speed,
+  from `codepref.api`;
 - respond, from `codepref.sampling.respond`;
 - judge and judge_by_rubric, from `codepref.judging.judge`;
 - calibrate_judge and grade, from the modules of these names in `codepref.evaluation`;
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         pair,
         sample,
         serve,
+        speed,
         train,
     )
     from codepref.evaluation.calibrate_judge import calibrate_judge
@@ -56,6 +57,7 @@ _HOMES = {
             "evaluate",
             "compare",
             "serve",
+            "speed",
         ),
         "codepref.api",
     ),
@@ -88,6 +90,7 @@ __all__ = [
     "run",
     "sample",
     "serve",
+    "speed",
     "train",
 ]
 

@@ -95,7 +95,7 @@ class Chat:
         """Return the token ids of a prompt, to which the model adds its answer.
 
         Raises TemplateError as `encode` does, and if the template leaves out the system turn or changes a text. Changes
-        of blank lines, and of white space at the ends of lines or of a text, are accepted.
+        of blank lines, of white space at the ends of lines, and of white space before and after a text are accepted.
         """
         turns = self.prompt(messages)
         fault = self.fault(turns, prompt=True)

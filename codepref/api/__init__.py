@@ -4,7 +4,7 @@ The package `codepref` offers these functions too, as `codepref.load_problems`, 
 """
 
 from codepref.api.evaluation import audit, compare, evaluate
-from codepref.api.execution import execute, execute_into
+from codepref.api.execution import execute, execute_into, speed
 from codepref.api.exporting import export
 from codepref.api.inputs import Pairs, Problems, Progress, Solutions, Tests, Verdicts, load_problems
 from codepref.api.inspecting import inspect
@@ -31,5 +31,6 @@ __all__ = [
     "pair",
     "sample",
     "serve",
+    "speed",
     "train",
 ]

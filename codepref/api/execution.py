@@ -1,4 +1,7 @@
-"""`codepref.execute` and `codepref.execute_into` run solutions against tests in the sandbox."""
+"""`codepref.execute` and `codepref.execute_into` run solutions against tests in the sandbox.
+
+`codepref.speed` measures the CPU time of right solutions.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from codepref.api.inputs import Problems, Progress, Solutions, Tests, load_problems, read_solutions, read_tests
+from codepref.api.inputs import (
+    Problems,
+    Progress,
+    Solutions,
+    Tests,
+    Verdicts,
+    load_problems,
+    read_matrices,
+    read_solutions,
+    read_tests,
+)
 from codepref.config.scale import ScaleSection
 from codepref.execution.limits import Limits
 from codepref.problems.statements import STATEMENTS
@@ -114,4 +127,43 @@ def execute_into(
         vacuous_tests=vacuous_tests,
         scale=scale,
         log=log,
+    )
+
+
+def speed(
+    problems: Problems,
+    verdicts: Verdicts,
+    *,
+    out: str | Path,
+    repeats: int = 5,
+    inputs: int = 3,
+    limits: Limits | None = None,
+    unconfined: bool = False,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, int]:
+    """Measure the CPU time of right solutions in the sandbox, for the rule `speed` of `pair`.
+
+    verdicts: a folder that `execute` wrote for the problems' own tests, or matrices. The solutions that pass all tests
+    are measured.
+    out: a file of JSON lines for the times. A later call with the same file and input continues an interrupted one.
+    repeats: the number of measurements of each solution. inputs: how many of a problem's inputs to measure on; the
+    largest ones are taken.
+    strict: refuse a source of problems with a bad row, which is left out by default.
+
+    Other work on the machine disturbs the measurement less than it would disturb wall-clock time, but measure on a
+    quiet machine. Returns the numbers of problems and of solutions that were measured. Raises UserError for wrong
+    input, and MachineError if this machine lacks something.
+    """
+    from codepref.execution.speed import measure_speed
+
+    return measure_speed(
+        load_problems(problems, strict=strict),
+        read_matrices(verdicts),
+        out=out,
+        repeats=repeats,
+        inputs=inputs,
+        limits=limits,
+        unconfined=unconfined,
+        progress=progress,
     )

@@ -10,7 +10,9 @@ from codepref.api.inputs import Problems, Verdicts, load_problems, read_matrices
 from codepref.records import Judgment, Problem
 
 if TYPE_CHECKING:
+    from codepref.execution.speed import Speeds
     from codepref.pairing.pair import PairSet
+    from codepref.pairing.repair import Repair
 
 
 def pair(
@@ -26,6 +28,14 @@ def pair(
     min_confidence: float = 0.0,
     max_share: float = 1.0,
     max_length_ratio: float = 0.0,
+    max_edit_share: float = 1.0,
+    speeds: str | Path | Speeds | None = None,
+    speed_factor: float = 2.0,
+    min_cpu_ms: float = 5.0,
+    repair: Repair = "none",
+    repair_template: str | None = None,
+    balance_length: bool = False,
+    max_easy_share: float = 1.0,
     template: str | None = None,
     fence: bool = True,
     allow_shared: bool = False,
@@ -41,6 +51,7 @@ def pair(
     problems: the source of the prompts. It may be None if judgments or a folder of verdicts are given: judgments hold
     the instructions, and the folder holds the problems' prompts. With judgments the prompts are the instructions,
     unless `problems` is given.
+    speeds: a file that `speed` wrote, or its content, for the rule `speed`.
     strict: refuse a source of problems with a bad row, which is left out by default.
     out: a Parquet file for the pairs, with the columns that TRL's DPOTrainer takes.
 
@@ -48,7 +59,8 @@ def pair(
     UserError if the rule does not take the given sources, if a source cannot be read, and what those two functions
     raise.
     """
-    from codepref.config.templates import SOLUTION_TEMPLATE
+    from codepref.config.templates import REPAIR_TEMPLATE, SOLUTION_TEMPLATE
+    from codepref.execution.speed import read_speeds
     from codepref.pairing.artifact import write_pairs
     from codepref.pairing.select import check_input, select_pairs
 
@@ -74,6 +86,14 @@ def pair(
         min_confidence=min_confidence,
         max_share=max_share,
         max_length_ratio=max_length_ratio,
+        max_edit_share=max_edit_share,
+        speeds=read_speeds(speeds) if isinstance(speeds, str | Path) else speeds,
+        speed_factor=speed_factor,
+        min_cpu_ms=min_cpu_ms,
+        repair=repair,
+        repair_template=repair_template or REPAIR_TEMPLATE,
+        balance_length=balance_length,
+        max_easy_share=max_easy_share,
         template=template or ("{prompt}" if plain else SOLUTION_TEMPLATE),
         fence=fence,
         allow_shared=allow_shared,

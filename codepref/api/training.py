@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from codepref.config.sections import EvaluationSection, OnlineSection, TrainingS
 from codepref.errors import UserError
 from codepref.problems.statements import read_statements
 from codepref.records import Problem
+from codepref.training.checks import weight_mistakes
 from codepref.training.methods import load_method
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def train(
     online: OnlineSection | None = None,
     unconfined: bool = False,
     strict: bool = False,
+    log: Callable[[str], None] = lambda text: None,
     **overrides: Any,
 ) -> TrainingResult:
     """Train a model and write it to the folder `out`. The model appears in the folder only when it is complete.
@@ -57,7 +59,9 @@ def train(
 
     validation: problems with tests that the model answers while it trains. `validation_settings` says how often, and
     how many of the problems are used: by default the first 100. The model keeps the weights with the best validation
-    result (docs/explanation/validation.md).
+    result (docs/explanation/validation.md). With `validation_settings.chosen_weights`, these values of `chosen_weight`
+    are tried first, and the best one is taken.
+    log: called with a message for each such trial.
     unconfined: run the sampled answers without Landlock.
     strict: refuse a source of problems with a bad row, which is left out by default.
     overrides: keys of TrainingSection, such as method, beta, learning_rate, epochs or lora_rank, except `rounds` and
@@ -67,6 +71,7 @@ def train(
     """
     from codepref.training.job import TrainingJob
     from codepref.training.train import train as run
+    from codepref.training.trials import choose_weight, clear_trials
 
     if "watch" in overrides:
         warnings.warn("train: `watch` is now called `validation_settings`", FutureWarning, stacklevel=2)
@@ -90,9 +95,18 @@ def train(
     if validation is not None:
         settings_of_validation = validation_settings or ValidationSection()
         job = replace(job, validation=_validation(validation, model, settings_of_validation, unconfined, strict))
+    weights = validation_settings.chosen_weights if validation_settings else ()
+    if mistakes := weight_mistakes(chosen, weights, validated=validation is not None):
+        raise UserError(*mistakes)
     if problems is not None:
         return run(job, _online_problems(load_problems(problems, strict=strict), model, online, unconfined))
-    return run(job, _training_data(pairs, verdicts, data, chosen, seed))
+    source = _training_data(pairs, verdicts, data, chosen, seed)
+    if not weights or validation_settings is None:
+        return run(job, source)
+    weight, trials = choose_weight(job, source, weights, validation_settings.trial_share, log)
+    result = run(replace(job, settings=replace(chosen, chosen_weight=weight), trials=tuple(trials)), source)
+    clear_trials(job)
+    return result
 
 
 def _online_problems(problems: Sequence[Problem], model: str, online: OnlineSection | None, unconfined: bool) -> Any:

@@ -1,4 +1,4 @@
-"""The commands of the sandbox: execute, doctor."""
+"""The commands of the sandbox: execute, speed, doctor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections import Counter
 from pathlib import Path
 
-from codepref.cli.options import Parser, add_limits, add_problems, add_scale, read_limits, read_scale
+from codepref.cli.options import Parser, add_limits, add_problems, add_sandbox, add_scale, read_limits, read_scale
 from codepref.cli.output import log
 from codepref.errors import UserError
 from codepref.storage.progress import ProgressLine
@@ -52,6 +52,26 @@ def add_execute(parser: Parser) -> None:
     parser.set_defaults(command=execute)
 
 
+def add_speed(parser: Parser) -> None:
+    """Add the options of `codepref speed`."""
+    add_problems(parser)
+    parser.add_argument(
+        "--verdicts", required=True, help="folder that `execute` wrote, with verdicts of the problems' own tests"
+    )
+    parser.add_argument("--out", required=True, help="file of JSON lines for the CPU times")
+    parser.add_argument("--repeats", type=int, default=5, help="measurements of each solution (default %(default)s)")
+    parser.add_argument(
+        "--inputs",
+        type=int,
+        default=3,
+        help="how many of a problem's inputs to measure on, the largest ones (default %(default)s)",
+    )
+    parser.add_argument("--cpu-seconds", type=float, help="CPU time limit of one test, in seconds (default 3)")
+    parser.add_argument("--memory-mb", type=int, help="memory limit of a solution's process, in MiB (default 1024)")
+    add_sandbox(parser)
+    parser.set_defaults(command=speed)
+
+
 def add_doctor(parser: Parser) -> None:
     """Add the option of `codepref doctor`."""
     parser.add_argument(
@@ -59,6 +79,29 @@ def add_doctor(parser: Parser) -> None:
         help="report on each node of the Ray cluster at this address, auto or HOST:PORT (default: only this machine)",
     )
     parser.set_defaults(command=doctor)
+
+
+def speed(options: Namespace) -> None:
+    """Run `codepref speed`."""
+    from codepref import api
+    from codepref.execution.limits import Limits
+
+    given = {"cpu_seconds": options.cpu_seconds, "memory_mb": options.memory_mb}
+    progress = ProgressLine("speed: problems")
+    counts = api.speed(
+        options.problems,
+        options.verdicts,
+        out=options.out,
+        repeats=options.repeats,
+        inputs=options.inputs,
+        limits=Limits(**{name: value for name, value in given.items() if value is not None}),
+        unconfined=options.unconfined,
+        strict=options.strict,
+        progress=progress,
+    )
+    progress.close()
+    print(f"{counts['solutions']:,} right solutions of {counts['problems']:,} problems")
+    print(options.out)
 
 
 def execute(options: Namespace) -> None:

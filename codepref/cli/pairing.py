@@ -37,7 +37,7 @@ def add_pair(parser: Parser) -> None:
     parser.add_argument(
         "--correctness-pairs",
         action="store_true",
-        help="with the rule tests-then-rating: also pair passing solutions with failing ones",
+        help="with the rules tests-then-rating and speed: also pair passing solutions with failing ones",
     )
     # RULES.names() would search all installed packages, which would slow down every command
     rules = f"{', '.join(RULES.builtin)}, or a rule of an installed package"
@@ -69,6 +69,7 @@ def add_pair(parser: Parser) -> None:
         default=0.0,
         help="drop a pair if one side is more than this many times as long as the other; 0 drops none (default 0)",
     )
+    _add_choice_of_pairs(parser)
     parser.add_argument("--template", help="text of the user message in the prompts, with {prompt} and {entry_point}")
     parser.add_argument("--bare", action="store_true", help="write the answers as bare code, not as a ```python block")
     parser.add_argument(
@@ -77,6 +78,49 @@ def add_pair(parser: Parser) -> None:
     add_seed(parser)
     parser.add_argument("--out", required=True, help="Parquet file")
     parser.set_defaults(command=pair)
+
+
+def _add_choice_of_pairs(parser: Parser) -> None:
+    """Add the options of near misses, of pairs by speed, of repair pairs and of balanced pairs."""
+    parser.add_argument(
+        "--max-edit-share",
+        type=float,
+        default=1.0,
+        help="with the rule near-miss: largest edit distance, as a share of the longer program's tokens (default 1)",
+    )
+    parser.add_argument("--speeds", help="with the rule speed: file that `codepref speed` wrote")
+    parser.add_argument(
+        "--speed-factor",
+        type=float,
+        default=2.0,
+        help="with the rule speed: least factor between the CPU times, in each repeat (default %(default)g)",
+    )
+    parser.add_argument(
+        "--min-cpu-ms",
+        type=float,
+        default=5.0,
+        help="with the rule speed: least difference of the CPU times in milliseconds (default %(default)g)",
+    )
+    parser.add_argument(
+        "--repair",
+        choices=("none", "add", "only"),
+        default="none",
+        help="pairs whose prompt asks to correct the rejected program: beside each pair, or only these (default none)",
+    )
+    parser.add_argument(
+        "--repair-template", help="text of the user message in repair pairs, with {request}, {program} and {failure}"
+    )
+    parser.add_argument(
+        "--balance-length",
+        action="store_true",
+        help="drop pairs until the longer answer is chosen as often as it is rejected",
+    )
+    parser.add_argument(
+        "--max-easy-share",
+        type=float,
+        default=1.0,
+        help="largest share of pairs of problems that the model mostly solves; 0.5: as many as of others (default 1)",
+    )
 
 
 def add_audit(parser: Parser) -> None:
@@ -116,6 +160,14 @@ def pair(options: Namespace) -> None:
         min_confidence=options.min_confidence,
         max_share=options.max_share,
         max_length_ratio=options.max_length_ratio,
+        max_edit_share=options.max_edit_share,
+        speeds=options.speeds,
+        speed_factor=options.speed_factor,
+        min_cpu_ms=options.min_cpu_ms,
+        repair=options.repair,
+        repair_template=options.repair_template,
+        balance_length=options.balance_length,
+        max_easy_share=options.max_easy_share,
         template=options.template,
         fence=not options.bare,
         allow_shared=options.allow_shared,

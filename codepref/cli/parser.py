@@ -33,6 +33,7 @@ COMMANDS: tuple[tuple[str, str, Callable[[Parser], None]], ...] = (
     ("inspect", "describe a source of problems, and write its good problems", inspecting.add_inspect),
     ("sample", "ask a model for solutions or tests of problems", sampling.add_sample),
     ("execute", "run solutions against tests in the sandbox", execution.add_execute),
+    ("speed", "measure the CPU time of right solutions, for pairs by speed", execution.add_speed),
     ("serve", "run solutions and programs for other programs, over HTTP", serving.add_serve),
     ("respond", "ask a pool of models to answer instructions", feedback.add_respond),
     ("judge", "have a judge rate responses, or measure how reliable the judge is", feedback.add_judge),

@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codepref.cli.options import Parser, add_model, add_sandbox, add_seed, add_strict, add_where
+from codepref.cli.output import log
 from codepref.errors import UserError
 from codepref.storage.progress import ProgressLine
 from codepref.training.methods import METHODS
 
 if TYPE_CHECKING:
+    from codepref.config.sections import ValidationSection
     from codepref.training.result import TrainingResult
 
 
@@ -43,6 +45,18 @@ def add_train(parser: Parser) -> None:
         default=100,
         help="use only the first N validation problems (default %(default)s)",
     )
+    parser.add_argument(
+        "--try-weights",
+        default="",
+        metavar="WEIGHTS",
+        help="with --validation: values of chosen_weight to try before the training, such as 0,1,5; the best is taken",
+    )
+    parser.add_argument(
+        "--trial-share",
+        type=float,
+        default=0.25,
+        help="with --try-weights: length of each trial, as a share of the epochs (default %(default)s)",
+    )
     add_strict(parser)
     add_seed(parser)
     add_sandbox(parser)
@@ -60,7 +74,6 @@ def add_train(parser: Parser) -> None:
 def train(options: Namespace) -> None:
     """Run `codepref train`."""
     from codepref import api
-    from codepref.config.sections import ValidationSection
     from codepref.runs.recipes import parse_recipe
 
     overrides = [_as_override(item) for item in options.settings]
@@ -80,7 +93,8 @@ def train(options: Namespace) -> None:
         device=options.device,
         progress=progress,
         validation=options.validation,
-        validation_settings=ValidationSection(limit=options.validation_limit),
+        validation_settings=_validation_section(options),
+        log=log,
         problems=options.problems,
         online=recipe.online,
         unconfined=options.unconfined,
@@ -89,6 +103,22 @@ def train(options: Namespace) -> None:
     progress.close()
     _print_result(result, settings.method)
     print(options.out)
+
+
+def _validation_section(options: Namespace) -> ValidationSection:
+    """Return the settings of the validation. Raises UserError for weights that are no numbers, and for wrong values."""
+    from codepref.config.fields import checked
+    from codepref.config.sections import ValidationSection
+
+    try:
+        weights = tuple(float(word) for word in options.try_weights.split(",") if word.strip())
+    except ValueError:
+        raise UserError(
+            f"--try-weights {options.try_weights}: must be numbers with commas between them, such as 0,1,5"
+        ) from None
+    values = {"chosen_weights": weights, "trial_share": options.trial_share}
+    section: ValidationSection = checked(ValidationSection(limit=options.validation_limit, **values), "options")
+    return section
 
 
 def _print_result(result: TrainingResult, method: str) -> None:
@@ -104,6 +134,8 @@ def _print_result(result: TrainingResult, method: str) -> None:
     print(f"{result.pairs:,} {unit}, {result.steps:,} steps, {start}")
     keys = ("loss", "margin", "accuracy", "kl", "chosen_logp", "reward")
     print("  ".join(f"{key} {last[key]:.4g}" for key in keys if key in last))
+    if result.trials:
+        print(f"chosen_weight {result.settings['chosen_weight']:g} was the best of {len(result.trials)} on validation")
     for probe in result.probes:
         print(
             f"  step {probe['step']:,}: pass@1 on validation problems {100 * probe['pass_rate']:.1f}, difference "

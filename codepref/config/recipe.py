@@ -31,6 +31,7 @@ from codepref.config.sections import (
     ResponsesSection,
     SamplingSection,
     SftSection,
+    SpeedSection,
     TrainingSection,
     ValidationSection,
 )
@@ -59,6 +60,7 @@ class Recipe:
     instructions: InstructionsSection = field(default_factory=InstructionsSection)
     responses: ResponsesSection = field(default_factory=ResponsesSection)
     judge: JudgeSection = field(default_factory=JudgeSection)
+    speed: SpeedSection = field(default_factory=SpeedSection)
     pairing: PairingSection = field(default_factory=PairingSection)
     sft: SftSection = field(default_factory=SftSection)
     training: TrainingSection = field(default_factory=TrainingSection)

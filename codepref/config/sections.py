@@ -9,7 +9,7 @@ from codepref.config.endpoint import ServerSettings
 from codepref.config.fields import bounded, shared_values
 from codepref.config.pool import Member
 from codepref.config.served import ModelServer
-from codepref.config.templates import SOLUTION_TEMPLATE, TEST_TEMPLATE
+from codepref.config.templates import REPAIR_TEMPLATE, SOLUTION_TEMPLATE, TEST_TEMPLATE
 from codepref.preferences import PREFERENCES
 
 
@@ -170,7 +170,9 @@ class PairingSection:
     source: str = bounded("", doc="file or hub name of ready pairs; empty: sample solutions and select pairs by `rule`")
     rule: str = bounded("all-tests", doc="name of the rule; see docs/explanation/pairing.md")
     margin: float = bounded(1.0, above=0.0, doc="rating rules: least difference in points between chosen and rejected")
-    correctness_pairs: bool = bounded(False, doc="rule `tests-then-rating`: also pair passing with failing solutions")
+    correctness_pairs: bool = bounded(
+        False, doc="rules `tests-then-rating` and `speed`: also pair passing with failing solutions"
+    )
     max_pairs_per_problem: int = bounded(4, low=1, doc="largest number of pairs per problem, over all draws")
     draws: int = bounded(
         1, low=1, doc="rules of one pair: proposals per problem, each from a random half of samples; 1 uses all samples"
@@ -182,8 +184,33 @@ class PairingSection:
     max_length_ratio: float = bounded(
         0.0, low=0.0, doc="drop pairs with one side longer by more than this factor; 0 drops none"
     )
+    max_edit_share: float = bounded(
+        1.0, above=0.0, high=1.0, doc="rule `near-miss`: largest edit distance, as a share of the longer program"
+    )
+    speed_factor: float = bounded(
+        2.0, above=1.0, doc="rule `speed`: least factor between the two CPU times, in each repeat"
+    )
+    min_cpu_ms: float = bounded(
+        5.0, low=0.0, doc="rule `speed`: least difference of the two CPU times in milliseconds, in each repeat"
+    )
+    repair: Literal["none", "add", "only"] = bounded(
+        "none", doc="pairs whose prompt asks to correct the rejected program: `add` them to the others, or `only` these"
+    )
+    repair_template: str = bounded(REPAIR_TEMPLATE, doc="user message of repair pairs")
+    balance_length: bool = bounded(False, doc="drop pairs until the longer answer is chosen as often as it is rejected")
+    max_easy_share: float = bounded(
+        1.0, low=0.0, high=1.0, doc="share of pairs of problems that the model mostly solves; 0.5: as many as of others"
+    )
     allow_shared: bool = bounded(False, doc="let pairs rest on tests that shared a process with the solution")
     fence: bool = bounded(True, doc="put answers into a ```python block, as chat models do")
+
+
+@dataclass(frozen=True)
+class SpeedSection:
+    """How the CPU time of right solutions is measured for the rule `speed`; see docs/explanation/pairing.md."""
+
+    repeats: int = bounded(5, low=2, doc="measurements of each solution")
+    inputs: int = bounded(3, low=1, doc="how many of a problem's inputs to measure on, the largest ones")
 
 
 @dataclass(frozen=True)
@@ -290,6 +317,12 @@ class ValidationSection:
     every: int = bounded(0, low=0, doc="steps between probes; 0: at most eight probes, besides one before the training")
     patience: int = bounded(
         4, low=0, doc="training ends after so many probes without a new best; 0: only two worse probes in a row end it"
+    )
+    chosen_weights: tuple[float, ...] = bounded(
+        (), low=0.0, doc="values of training.chosen_weight to try before the training; the best one is taken; []: none"
+    )
+    trial_share: float = bounded(
+        0.25, above=0.0, high=1.0, doc="length of each trial of `chosen_weights`, as a share of training.epochs"
     )
 
 

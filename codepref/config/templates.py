@@ -16,6 +16,12 @@ PROGRAM_TEMPLATE = packaged_text("codepref.config", "prompts/program.txt")
 
 TEST_TEMPLATE = packaged_text("codepref.config", "prompts/tests.txt")
 
+REPAIR_TEMPLATE = packaged_text("codepref.config", "prompts/repair.txt")
+"""Asks for the correction of a program, with {request}, {program} and {failure}."""
+
+FAILURES = dict(line.split(": ", 1) for line in packaged_text("codepref.config", "prompts/failures.txt").splitlines())
+"""What a model is told of a failed test, by verdict code."""
+
 
 def check_template(template: str, name: str = "template") -> None:
     """Raise UserError if `template` lacks {prompt}, or if filling it in needs more than {prompt} and {entry_point}.
@@ -30,3 +36,19 @@ def check_template(template: str, name: str = "template") -> None:
         ) from None
     if "<the problem>" not in shown:
         raise UserError(f"{name}: holds no {{prompt}}, so the model would never see the problem")
+
+
+def check_repair_template(template: str, name: str = "repair_template") -> None:
+    """Raise UserError if a template for repairs lacks {request} or {program}, or needs another name than {failure}.
+
+    A brace that belongs to no placeholder must be doubled. name: the template's name in the message.
+    """
+    try:
+        shown = template.format(request="<the request>", program="<the program>", failure="<the failure>")
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
+        raise UserError(
+            f"{name}: only {{request}}, {{program}} and {{failure}} can be filled in; double every other brace "
+            f"({error!r})"
+        ) from None
+    if missing := [word for word in ("request", "program") if f"<the {word}>" not in shown]:
+        raise UserError(f"{name}: holds no {{{missing[0]}}}")

@@ -20,6 +20,8 @@ from codepref.records import Message, Pair
 class Shape:
     """Figures of a set of pairs. Two answers are equal if `codepref.pairing.hygiene.answer_form` is equal for both.
 
+    Repeated, contradicting and shared answers are counted among the pairs of a problem that have the same prompt.
+
     pairs, problems: the numbers of pairs and of problems with a pair. most: the largest number of pairs of a problem.
     top_tenth: the share of all pairs that belong to the tenth of the problems with most pairs. The tenth is rounded up
     to whole problems. None without pairs.
@@ -62,7 +64,8 @@ def pair_shape(pairs: Sequence[Pair]) -> Shape:
     differences = [len(good) - len(bad) for good, bad in texts]
     unequal = [difference > 0 for difference in differences if difference]
     longer = sum(unequal) / len(unequal) if unequal else None
-    keys = [(pair.task_id, *sides(pair)) for pair in pairs]
+    # a repair pair has the answers of another pair of its problem, after another prompt
+    keys = [(f"{pair.task_id}\n{_text(pair.prompt)}", *sides(pair)) for pair in pairs]
     chosen = {(task, form) for task, form, _ in keys}
     rejected = {(task, form) for task, _, form in keys}
     return Shape(

@@ -205,7 +205,7 @@ class TaskState:
         return self.settle(index, (INFRASTRUCTURE * len(self.task.tests), False, 0.0, cause, b""))
 
     def give_up_unprepared(self, cause: str) -> int:
-        """Give up all waiting solutions if the task could not be prepared MAX_FAILURES times.
+        """Give up all waiting solutions if the preparation of the task has failed MAX_FAILURES times.
 
         Return the number of solutions that got their verdict.
         """

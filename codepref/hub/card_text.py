@@ -99,6 +99,8 @@ def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
             f"problems from `{problems.get('train', '')}`, chosen by the pairing rule `{rule}` among the answers "
         )
         lines[-1] += f"of {_source(summary, base)} (seed {summary.get('seed', '')})."
+    if _section(summary, "pairing").get("repair", "none") != "none":
+        lines[-1] += " The prompt of a pair whose rule ends in `-repair` asks to correct the rejected program."
     lines += ["", _right(pairs), "", "| column | content |", "|---|---|"]
     lines += [f"| `{column}` | {content} |" for column, content in COLUMNS]
     licence = "The problems keep the licence of their data set. A model wrote each answer."

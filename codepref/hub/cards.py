@@ -9,6 +9,7 @@ from typing import Any
 
 from codepref.hub.base_model import hub_name, shown_name
 from codepref.hub.card_text import data_body, data_head, evaluation_rows, model_body, model_head
+from codepref.starter import model_path
 from codepref.storage.files import read_json, write_text
 
 MODEL_CARD = "README.md"
@@ -54,7 +55,8 @@ def license_of(model: str) -> str:
 
     Return "" if there is no card, if the card has no such line, or if the card does not begin with a line `---`.
     """
-    card = Path(model) / MODEL_CARD
+    folder = model_path() if model == "starter" else Path(model)
+    card = folder / MODEL_CARD
     if not card.is_file():
         return ""
     match = _LICENSE.match(card.read_text(encoding="utf-8", errors="replace"))

@@ -50,14 +50,14 @@ def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
 
     A set of ratings is complete if it names every label exactly once. The judge's thoughts do not count (see
     `codepref.judging.thoughts`). In the rest of the text, the parser looks for complete sets in JSON: an object
-    {"ratings": [{"id", "rating", "rationale"}, ...]}, the list alone, one object for each line, or an object whose keys
-    are the labels. It tries at most MAX_CANDIDATES places. JSON with usual mistakes is read too (see
-    `codepref.judging.loose_json`). If there is only one response, its rating in JSON needs no label. If there is no
-    complete set, the parser reads the published form: one block `Rating: N` / `Rationale: ...` for each response, in
-    the order of the labels.
-    An answer without a complete set rates no response, because a response may have made the judge write the incomplete
-    set. An answer with several complete sets in JSON that differ in a rating rates no response either. A rating that is
-    not a whole number on the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
+    {"ratings": [{"id", "rating", "rationale"}, ...]}, the list alone, one object for each line, or an object from
+    labels to such entries. {"ratings": {"1": 4, ...}} is read too. It tries at most MAX_CANDIDATES places. JSON with
+    usual mistakes is read too (see `codepref.judging.loose_json`). If there is only one response, its rating in JSON
+    needs no label. If there is no complete set, the parser reads the published form: one block `Rating: N` /
+    `Rationale: ...` for each response, in the order of the labels. An answer without a complete set rates no response,
+    because a response may have made the judge write the incomplete set. An answer with several complete sets in JSON
+    that differ in a rating rates no response either. A rating that is not a whole number on the scale ("N/A", "4/5",
+    11, 3.5) leaves only its own response unjudged.
     """
     labels = range(1, count + 1)
     answer = without_thoughts(text, [span for _, span in _documents(text)])
@@ -160,11 +160,16 @@ def _with_label(entries: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, A
 
 
 def _entries(document: Any, depth: int = 0) -> Sequence[Mapping[str, Any]]:
-    """Return the entries of the set of ratings in a document, or [] if the document holds no set."""
+    """Return the entries of the set of ratings in a document, or [] if it holds no set in a form that is read.
+
+    A set is a list of entries, or an object from labels to entries. It may stand under the key `ratings`, or in objects
+    with a single key. Under `ratings`, it may also be an object from labels to bare ratings. Elsewhere such an object
+    does not count, since it may be an example in code.
+    """
     if isinstance(document, dict) and depth < 4:
         lowered = _lowered(document)
         if isinstance(lowered.get("ratings"), list | dict):
-            return _entries(lowered["ratings"], depth + 1)
+            return _bare(lowered["ratings"]) or _entries(lowered["ratings"], depth + 1)
         by_label = [(_label(name), value) for name, value in document.items()]
         if by_label and all(label is not None and isinstance(value, dict) for label, value in by_label):
             entries = [{"id": label, **_lowered(value)} for label, value in by_label]
@@ -177,6 +182,16 @@ def _entries(document: Any, depth: int = 0) -> Sequence[Mapping[str, Any]]:
         entries = [_lowered(entry) for entry in document]
         return entries if any("rating" in entry for entry in entries) else []
     return []
+
+
+def _bare(ratings: Any) -> Sequence[Mapping[str, Any]]:
+    """Return the entries of an object from labels to bare ratings, such as {"1": 4, "2": 5}, or []."""
+    if not isinstance(ratings, dict) or any(isinstance(value, dict | list) for value in ratings.values()):
+        return []
+    labels = [_label(name) for name in ratings]
+    if None in labels:
+        return []
+    return [{"id": label, "rating": value} for label, value in zip(labels, ratings.values(), strict=True)]
 
 
 def _lowered(entry: Mapping[Any, Any]) -> dict[str, Any]:

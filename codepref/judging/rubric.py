@@ -56,8 +56,8 @@ def judge_responses(
 ) -> list[Judgment]:
     """Return one judgment for each problem with responses. Problem i is judged by preference i mod len(preferences).
 
-    i is the position in `problems`, from 0. Problems without responses have a position too. The preferences of the
-    published data set were assigned in this way, before its rows were shuffled. Raises the errors of `opinions`.
+    i is the position in `problems`, from 0. Problems without responses have a position too. CodeUltraFeedback assigned
+    its preferences in this way, before its rows were shuffled. Raises the errors of `opinions`.
     """
     check_preferences(preferences)
     preference_of = {problem.task_id: preferences[place % len(preferences)] for place, problem in enumerate(problems)}

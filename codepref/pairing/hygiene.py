@@ -25,7 +25,8 @@ class PairLimits:
     max_pairs_per_problem: the largest number of pairs of one problem, at least 1. min_confidence: pairs with a lower
     confidence are dropped. max_share: the largest share of the problems whose pairs are kept, in (0, 1].
     max_length_ratio: a pair is dropped if one side has more than this many times the characters of the other side. It
-    is at least 1, or 0 for no limit.
+    is at least 1, or 0 for no limit. max_easy_share: the largest share of the pairs that belongs to easy problems, in
+    [0, 1]; see `codepref.pairing.balance`.
     Raises UserError for values outside these bounds. min_confidence has no bounds.
     """
 
@@ -33,6 +34,7 @@ class PairLimits:
     min_confidence: float = 0.0
     max_share: float = 1.0
     max_length_ratio: float = 0.0
+    max_easy_share: float = 1.0
 
     def __post_init__(self) -> None:
         if self.max_pairs_per_problem < 1:
@@ -41,6 +43,8 @@ class PairLimits:
             raise UserError(f"max_share must be above 0 and at most 1, not {self.max_share}")
         if self.max_length_ratio and not self.max_length_ratio >= 1:
             raise UserError(f"max_length_ratio must be 0 (no limit) or at least 1, not {self.max_length_ratio}")
+        if not 0 <= self.max_easy_share <= 1:
+            raise UserError(f"max_easy_share must be between 0 and 1, not {self.max_easy_share}")
 
 
 def sides(pair: Pair) -> Sides:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from codepref.config.templates import SOLUTION_TEMPLATE, check_template
+from codepref.config.templates import REPAIR_TEMPLATE, SOLUTION_TEMPLATE, check_template
 from codepref.errors import UserError
+from codepref.execution.speed import Speeds
+from codepref.pairing.balance import balanced, ease_by_tests
 from codepref.pairing.hygiene import PairLimits, count_in_share, keep_pairs, top_confidence
+from codepref.pairing.repair import Repair, check_repair, with_repairs
 from codepref.pairing.rules import load_rule
-from codepref.pairing.rules.base import LATE, RAISED, Candidate, Choice, Ints, PairingRule, RuleInput
+from codepref.pairing.rules.base import LATE, RAISED, Candidate, Choice, Floats, Ints, PairingRule, RuleInput
 from codepref.problems.normalise import normal_form
 from codepref.records import (
     ERROR,
@@ -42,11 +45,13 @@ class PairSet:
     """Selected pairs, and what was not used.
 
     dropped: reason -> count. Some reasons count problems for which the rule proposed no pair, or no pair by ratings.
-    Others count dropped pairs, or solutions or responses that were left out.
+    Others count dropped pairs, or solutions or responses that were left out. selected: the number of pairs before they
+    were balanced by length and difficulty.
     """
 
     pairs: list[Pair] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
+    selected: int = 0
 
     def to_dataset(self) -> Any:
         """Return the pairs as a `datasets.Dataset` with the columns of a pairs file."""
@@ -65,6 +70,15 @@ def pair(
     min_confidence: float = 0.0,
     max_share: float = 1.0,
     max_length_ratio: float = 0.0,
+    max_edit_share: float = 1.0,
+    speeds: Speeds | None = None,
+    speed_factor: float = 2.0,
+    min_cpu_ms: float = 5.0,
+    correctness_pairs: bool = False,
+    repair: Repair = "none",
+    repair_template: str = REPAIR_TEMPLATE,
+    balance_length: bool = False,
+    max_easy_share: float = 1.0,
     template: str = SOLUTION_TEMPLATE,
     fence: bool = True,
     allow_shared: bool = False,
@@ -86,6 +100,21 @@ def pair(
             confidence are kept.
         max_length_ratio: a pair is dropped if one side has more than this many times the characters of the other side.
             0 sets no limit.
+        max_edit_share: the rule `near-miss` makes no pair whose edit distance is above this share of the tokens of the
+            longer program.
+        speeds: the measured CPU times for the rule `speed`, as `codepref.execution.speed.read_speeds` returns them.
+        speed_factor, min_cpu_ms: the rule `speed` makes a pair if the rejected solution needs at least `speed_factor`
+            times the CPU time of the chosen one, and at least `min_cpu_ms` milliseconds more, in each repeat.
+        correctness_pairs: whether the rule `speed` also pairs passing solutions with failing ones.
+        repair: "none", "add" or "only". With "add", each pair gives a further pair whose prompt holds the rejected
+            program and asks for its correction. With "only", the result holds only these repair pairs.
+            `max_pairs_per_problem` does not count them beside the pairs from which they are made.
+        repair_template: the user message of a repair pair; see `codepref.pairing.repair.repair_pair`.
+        balance_length: whether to drop pairs until the longer answer is chosen as often as it is rejected; see
+            `codepref.pairing.balance.balanced`.
+        max_easy_share: the largest share of the pairs that belongs to problems which the model mostly solves; see
+            `codepref.pairing.balance.balanced`. 1 sets no limit, and 0.5 keeps no more pairs of easy problems than
+            of hard ones.
         template: the user message of the prompts; see `codepref.sampling.prompts.request_messages`.
         fence: whether the answers are in a ```python block.
         allow_shared: whether verdicts are used if a test ran in the solution's process.
@@ -102,11 +131,21 @@ def pair(
         raise UserError(f"rule {rule!r} chooses by ratings. Call codepref.pairing.select.select_pairs with judgments")
     if draws < 1:
         raise UserError(f"draws must be at least 1, not {draws}")
-    limits = PairLimits(max_pairs_per_problem, min_confidence, max_share, max_length_ratio)
+    limits = PairLimits(max_pairs_per_problem, min_confidence, max_share, max_length_ratio, max_easy_share)
     check_template(template)
+    check_repair(repair, repair_template, rule, ratings=False)
+    if chosen_rule.speed and speeds is None:
+        raise UserError(f"rule {rule!r} needs CPU times. Give the file that `codepref speed` wrote")
+    if speeds is not None and not chosen_rule.speed:
+        raise UserError(f"rule {rule!r} does not compare CPU times. Leave out the speeds, or choose the rule `speed`")
+    if not speed_factor > 1:
+        raise UserError(f"speed_factor must be above 1, not {speed_factor}")
+    options = {"max_pairs": max_pairs_per_problem, "max_edit_share": max_edit_share, "speed_factor": speed_factor}
+    options |= {"min_cpu_ms": min_cpu_ms, "correctness_pairs": correctness_pairs}
     by_task = {problem.task_id: problem for problem in problems}
     dropped: Counter[str] = Counter()
     pairs: list[Pair] = []
+    ease: dict[str, float] = {}
     count = 0
     for matrix in verdicts:
         count += 1
@@ -117,12 +156,17 @@ def pair(
             )
         usable = _usable(matrix, chosen_rule, allow_shared=allow_shared, dropped=dropped)
         prompt = request_messages(by_task[matrix.task_id], template)
-        verdicts_seen = rule_input(usable, task_seed(seed, matrix.task_id))
-        candidates = _candidates(verdicts_seen, chosen_rule, max_pairs_per_problem, draws, dropped)
+        verdicts_seen = rule_input(usable, task_seed(seed, matrix.task_id), (speeds or {}).get(matrix.task_id))
+        ease[matrix.task_id] = ease_by_tests(verdicts_seen, true_tests=chosen_rule.tests == "true")
+        candidates = _candidates(verdicts_seen, chosen_rule, options, draws, dropped)
         proposals = (_write(usable, candidate, prompt, rule, fence) for candidate in candidates)
-        pairs += keep_pairs(proposals, limits, dropped)
-    pairs = top_confidence(pairs, count_in_share(max_share, count), dropped)
-    return PairSet(pairs, dict(sorted(dropped.items())))
+        kept = keep_pairs(proposals, limits, dropped)
+        pairs += with_repairs(kept, usable, repair, repair_template, dropped)
+    selected = top_confidence(pairs, count_in_share(max_share, count), dropped)
+    pairs = balanced(
+        selected, ease, balance_length=balance_length, max_easy_share=max_easy_share, seed=seed, dropped=dropped
+    )
+    return PairSet(pairs, dict(sorted(dropped.items())), len(selected))
 
 
 def task_seed(seed: int, task_id: str) -> int:
@@ -130,8 +174,11 @@ def task_seed(seed: int, task_id: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{task_id}".encode()).digest()[:8], "big")
 
 
-def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
-    """Return the input of a rule for one matrix. Only arrays with the axis A have entries for probes."""
+def rule_input(matrix: VerdictMatrix, seed: int, times: Mapping[int, Sequence[float]] | None = None) -> RuleInput:
+    """Return the input of a rule for one matrix. Only arrays with the axis A have entries for probes.
+
+    times: the measured CPU milliseconds by solution_id.
+    """
     count_A = np.array([test.count for test in matrix.tests], dtype=np.int64)
     is_test_A = count_A > 0
     index_of = {test.test_id: index for index, test in enumerate(test for test in matrix.tests if test.count)}
@@ -145,11 +192,21 @@ def rule_input(matrix: VerdictMatrix, seed: int) -> RuleInput:
         failed_ST=~passed_ST & ~not_run_ST,
         weight_T=count_A[is_test_A],
         form_S=tuple(forms[verdict.solution] for verdict in matrix.verdicts),
+        program_S=tuple(verdict.solution for verdict in matrix.verdicts),
         seed=seed,
         answers_SA=_answers(matrix),
         test_A=np.array(parents, dtype=np.int64),
         is_test_A=is_test_A,
+        cpu_SR=_times(matrix, times or {}),
     )
+
+
+def _times(matrix: VerdictMatrix, times: Mapping[int, Sequence[float]]) -> Floats:
+    """Return the array (S, R) of CPU milliseconds; see RuleInput."""
+    repeats = max(map(len, times.values()), default=0)
+    missing = [float("nan")] * repeats
+    rows = [times.get(verdict.solution_id, missing) for verdict in matrix.verdicts]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), repeats)
 
 
 def _answers(matrix: VerdictMatrix) -> Ints:
@@ -165,10 +222,10 @@ def _answers(matrix: VerdictMatrix) -> Ints:
 
 
 def _candidates(
-    verdicts: RuleInput, rule: PairingRule, max_pairs: int, draws: int, dropped: Counter[str]
+    verdicts: RuleInput, rule: PairingRule, options: Mapping[str, Any], draws: int, dropped: Counter[str]
 ) -> list[Candidate]:
     if rule.several:
-        choices = [rule.choose(verdicts, **rule.options({"max_pairs": max_pairs}))]
+        choices = [rule.choose(verdicts, **rule.options(options))]
     else:
         choices = [_draw(verdicts, rule, number, draws) for number in range(draws)]
     candidates = [candidate for choice in choices for candidate in choice.candidates]

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from codepref.config.templates import SOLUTION_TEMPLATE, check_template
 from codepref.errors import UserError
+from codepref.pairing.balance import balanced, ease_by_ratings
 from codepref.pairing.hygiene import PairLimits, count_in_share, keep_pairs, sides_as_written, top_confidence
 from codepref.pairing.pair import PairSet, task_seed
 from codepref.pairing.rules import load_rule
@@ -31,6 +32,8 @@ def pair_rated(
     min_confidence: float = 0.0,
     max_share: float = 1.0,
     max_length_ratio: float = 0.0,
+    balance_length: bool = False,
+    max_easy_share: float = 1.0,
     template: str = SOLUTION_TEMPLATE,
     allow_shared: bool = False,
     seed: int = 0,
@@ -47,8 +50,8 @@ def pair_rated(
             above 0. The value of a response is its `Rating.score`. Without a score, it is the rating, or the mean of
             the ratings of two passes.
         correctness_pairs: whether `tests-then-rating` also pairs passing responses with failing ones.
-        max_pairs_per_problem, min_confidence, max_share, max_length_ratio, template, allow_shared, seed: as in
-            `codepref.pairing.pair.pair`.
+        max_pairs_per_problem, min_confidence, max_share, max_length_ratio, balance_length, max_easy_share, template,
+            allow_shared, seed: as in `codepref.pairing.pair.pair`.
 
     Two answers count as equal if their texts are equal apart from white space at their ends. Unjudged responses and
     responses that were cut off, usually at the token limit, are left out and counted.
@@ -58,13 +61,14 @@ def pair_rated(
     """
     chosen_rule = load_rule(rule)
     _check(rule, chosen_rule, margin, verdicts)
-    limits = PairLimits(max_pairs_per_problem, min_confidence, max_share, max_length_ratio)
+    limits = PairLimits(max_pairs_per_problem, min_confidence, max_share, max_length_ratio, max_easy_share)
     check_template(template)
     options = {"margin": margin, "max_pairs": max_pairs_per_problem, "correctness_pairs": correctness_pairs}
     by_task = {problem.task_id: problem for problem in problems}
     verdict_of = {matrix.task_id: {v.solution_id: v for v in matrix.verdicts} for matrix in verdicts or ()}
     dropped: Counter[str] = Counter()
     pairs: list[Pair] = []
+    ease: dict[str, float] = {}
     count = 0
     for judgment in judgments:
         count += 1
@@ -80,13 +84,17 @@ def pair_rated(
             )
         usable, tested = _usable(judgment, dropped), verdict_of.get(judgment.task_id, {})
         ratings = _rule_input(usable, tested, allow_shared, seed)
+        ease[judgment.task_id] = ease_by_ratings(ratings)
         choice = chosen_rule.choose(ratings, **chosen_rule.options(options))
         dropped.update([choice.reason] if choice.reason else [])
         prompt = request_messages(by_task[judgment.task_id], template)
         proposals = [_write(usable, tested, candidate, prompt, rule) for candidate in choice.candidates]
         pairs += keep_pairs(proposals, limits, dropped, sides_as_written)
-    pairs = top_confidence(pairs, count_in_share(max_share, count), dropped)
-    return PairSet(pairs, dict(sorted(dropped.items())))
+    selected = top_confidence(pairs, count_in_share(max_share, count), dropped)
+    pairs = balanced(
+        selected, ease, balance_length=balance_length, max_easy_share=max_easy_share, seed=seed, dropped=dropped
+    )
+    return PairSet(pairs, dict(sorted(dropped.items())), len(selected))
 
 
 def _check(name: str, rule: PairingRule, margin: float, verdicts: object) -> None:

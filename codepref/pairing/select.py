@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from codepref.config.templates import SOLUTION_TEMPLATE
+from codepref.config.templates import REPAIR_TEMPLATE, SOLUTION_TEMPLATE
 from codepref.errors import UserError
+from codepref.execution.speed import Speeds
 from codepref.pairing.pair import PairSet, pair
 from codepref.pairing.pair_rated import pair_rated
+from codepref.pairing.repair import Repair, check_repair
 from codepref.pairing.rules import load_rule
 from codepref.records import Judgment, Problem, VerdictMatrix
 
@@ -25,6 +27,14 @@ def select_pairs(
     min_confidence: float = 0.0,
     max_share: float = 1.0,
     max_length_ratio: float = 0.0,
+    max_edit_share: float = 1.0,
+    speeds: Speeds | None = None,
+    speed_factor: float = 2.0,
+    min_cpu_ms: float = 5.0,
+    repair: Repair = "none",
+    repair_template: str = REPAIR_TEMPLATE,
+    balance_length: bool = False,
+    max_easy_share: float = 1.0,
     template: str = SOLUTION_TEMPLATE,
     fence: bool = True,
     allow_shared: bool = False,
@@ -32,13 +42,15 @@ def select_pairs(
 ) -> PairSet:
     """Select pairs with any rule of `codepref.pairing.rules.RULES`.
 
-    For a rule that reads ratings, this calls `codepref.pairing.pair_rated.pair_rated` with `judgments` and `verdicts`,
-    and does not use `draws` and `fence`. For any other rule, this calls `codepref.pairing.pair.pair` with `verdicts`,
-    and does not use `margin` and `correctness_pairs`. These two functions describe the options.
+    For a rule that reads ratings, this calls `codepref.pairing.pair_rated.pair_rated` with `judgments` and `verdicts`.
+    It does not use `draws`, `fence`, `max_edit_share`, `speeds`, `speed_factor` and `min_cpu_ms`, and `repair` must be
+    "none". For any other rule, this calls `codepref.pairing.pair.pair` with `verdicts`, and does not use `margin`.
+    These two functions describe the options.
     Raises UserError in the cases of `check_input` and of the function that is called.
     """
     check_input(rule, verdicts, judgments)
     if judgments is not None:
+        check_repair(repair, repair_template, rule, ratings=True)
         return pair_rated(
             judgments,
             verdicts,
@@ -50,6 +62,8 @@ def select_pairs(
             min_confidence=min_confidence,
             max_share=max_share,
             max_length_ratio=max_length_ratio,
+            balance_length=balance_length,
+            max_easy_share=max_easy_share,
             template=template,
             allow_shared=allow_shared,
             seed=seed,
@@ -63,6 +77,15 @@ def select_pairs(
         min_confidence=min_confidence,
         max_share=max_share,
         max_length_ratio=max_length_ratio,
+        max_edit_share=max_edit_share,
+        speeds=speeds,
+        speed_factor=speed_factor,
+        min_cpu_ms=min_cpu_ms,
+        correctness_pairs=correctness_pairs,
+        repair=repair,
+        repair_template=repair_template,
+        balance_length=balance_length,
+        max_easy_share=max_easy_share,
         template=template,
         fence=fence,
         allow_shared=allow_shared,

@@ -6,11 +6,10 @@ Only local names inside top-level functions are replaced, not those of methods o
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
 import warnings
 
 from codepref.problems.source import bound_names
+from codepref.problems.tokens import code_tokens
 
 
 def normal_form(program: str) -> str:
@@ -36,7 +35,7 @@ def normal_form(program: str) -> str:
                     _Renamer(node).visit(node)
             return ast.unparse(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return _token_text(program)
+        return " ".join(code_tokens(program, layout=False))
 
 
 def _drop_docstring(node: ast.AST) -> None:
@@ -87,18 +86,3 @@ def _in_order(node: ast.AST) -> list[ast.AST]:
     for child in ast.iter_child_nodes(node):
         nodes += _in_order(child)
     return nodes
-
-
-def _token_text(program: str) -> str:
-    kept: list[str] = []
-    line, column = 1, 0
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(program).readline):
-            line, column = token.end
-            if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT):
-                kept.append(token.string)
-    except (tokenize.TokenError, SyntaxError, ValueError):
-        # the tokenizer failed here: the text before this place gives tokens, the text after it gives words
-        rest = program.splitlines()[line - 1 :]
-        kept += " ".join([rest[0][column:], *rest[1:]] if rest else []).split()
-    return " ".join(kept)

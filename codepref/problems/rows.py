@@ -67,8 +67,9 @@ def read_place(place: str, bad_line: BadLine = None) -> Rows:
 def files_of(place: str) -> list[tuple[Path, str | None]]:
     """Return the files of a source, each with its name in messages. For a data set on the hub, return [(path, None)].
 
-    Raises UserError for a folder without a file of data, for a pattern that matches nothing, and for a folder with
-    files of several splits or groups of endings. For files on the hub, raises what `download` raises.
+    JSON files are left out if their folder holds data files with other endings. Raises UserError for a folder without a
+    file of data, for a pattern that matches nothing, and for a folder whose other files belong to several splits or
+    groups of endings. For files on the hub, raises what `download` raises.
     """
     path = Path(place)
     if path.is_dir():

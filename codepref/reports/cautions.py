@@ -71,10 +71,10 @@ def _ends(values: Sequence[float]) -> tuple[float, float] | None:
     return sum(values[:part]) / part, sum(values[-part:]) / part
 
 
-def _reads_ratings(rule: Any) -> bool:
-    """Return whether the rule reads ratings. Return False for a rule that is not installed here."""
+def _pairs_right_solutions(rule: Any) -> bool:
+    """Return whether the rule reads ratings or CPU times. Return False for a rule that is not installed here."""
     try:
-        return load_rule(str(rule)).ratings
+        return load_rule(str(rule)).ratings or load_rule(str(rule)).speed
     except UserError:
         return False
 
@@ -84,8 +84,8 @@ def _data_cautions(summary: Row) -> list[str]:
     sentences: list[str] = []
     right = number((pairs.get("share_right") or {}).get("value"))
     rule = ((summary.get("recipe_resolved") or {}).get("pairing") or {}).get("rule")
-    # in a pair that was chosen by ratings, both sides may pass the true tests, and the pair can be good
-    if right is not None and right < 0.5 and not _reads_ratings(rule):
+    # in a pair that was chosen by ratings or CPU times, both sides may pass the true tests, and the pair can be good
+    if right is not None and right < 0.5 and not _pairs_right_solutions(rule):
         sentences.append(
             f"Only {points(right)}% of the judged pairs of a problem are right by the true tests, on average."
         )

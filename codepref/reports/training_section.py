@@ -8,7 +8,7 @@ from typing import Any
 from codepref.reports.cautions import LN2, expected_first_loss
 from codepref.reports.sections import plain
 from codepref.reports.svg import SMOOTH_FROM, Line, line_chart, window
-from codepref.reports.wording import Row, count, number
+from codepref.reports.wording import Row, count, number, points
 
 CURVES = (
     ("Loss", (("loss", "loss", "ink"),), None, ""),
@@ -51,7 +51,33 @@ def training(summary: Row) -> dict[str, Any]:
         *((str(key).replace("_", " "), plain(value)) for key, value in settings.items() if key != "method"),
     ]
     smoothed = window(len(curve)) if len(curve) >= SMOOTH_FROM else 0
-    return {"charts": charts, "smoothed": smoothed, "facts": [fact for fact in facts if fact[1] not in ("", "–")]}
+    return {
+        "charts": charts,
+        "smoothed": smoothed,
+        "trials": _trials(row),
+        "facts": [fact for fact in facts if fact[1] not in ("", "–")],
+    }
+
+
+def _trials(training: Row) -> list[dict[str, Any]]:
+    """Return a row for each weight of the likelihood term that was tried, or []. `chosen` is true for the one taken."""
+    taken = number((training.get("settings") or {}).get("chosen_weight"))
+    rows = []
+    for trial in training.get("trials") or []:
+        weight = number(trial.get("chosen_weight"))
+        low, high = (points(trial.get(end), signed=True) for end in ("low", "high"))
+        rows.append(
+            {
+                "weight": plain(trial.get("chosen_weight")),
+                "steps": count(trial.get("steps")),
+                "rate": points(trial.get("pass_rate")),
+                "difference": points(trial.get("difference"), signed=True),
+                "interval": f"{low} to {high}",
+                "failed": str(trial.get("failed") or ""),
+                "chosen": weight is not None and weight == taken,
+            }
+        )
+    return rows
 
 
 def _kept(training: Row) -> str:

@@ -9,11 +9,11 @@ from functools import partial
 from codepref.runs.directory import Result
 from codepref.runs.plan import labels, plan, round_prefix
 from codepref.runs.stages.choice import stage_choose
-from codepref.runs.stages.models import stage_baseline, stage_sft, stage_train
+from codepref.runs.stages.models import stage_baseline, stage_sft, stage_train, stage_weights
 from codepref.runs.stages.pairs import stage_audit, stage_pair
 from codepref.runs.stages.samples import stage_problems, stage_respond, stage_solutions, stage_tests
 from codepref.runs.stages.scores import stage_evaluate, stage_grade
-from codepref.runs.stages.verdicts import stage_execute, stage_judge
+from codepref.runs.stages.verdicts import stage_execute, stage_judge, stage_speed
 from codepref.runs.work import Work
 
 __all__ = ["STAGES", "stage_problems", "stages"]
@@ -25,9 +25,11 @@ STAGES: dict[str, Callable[[Work], Result]] = {
     "execute": stage_execute,
     "choose": stage_choose,
     "judge": stage_judge,
+    "speed": stage_speed,
     "pair": stage_pair,
     "audit": stage_audit,
     "sft": stage_sft,
+    "weights": stage_weights,
     "train": stage_train,
     "baseline": stage_baseline,
 }

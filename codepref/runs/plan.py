@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codepref.config.address import hidden_login
 from codepref.config.recipe import Recipe
+from codepref.pairing.rules import compares_speed
 from codepref.training.methods import load_method
 
 
@@ -98,5 +99,7 @@ def _round(recipe: Recipe, *, first: bool) -> list[str]:
         names = ["sample-solutions", *(["sample-tests"] if recipe.sampling.tests else []), "execute"]
     names += ["choose"] if chooses else []
     names += ["judge"] if recipe.judge.model else []
+    names += ["speed"] if not recipe.pairing.source and compares_speed(recipe.pairing.rule) else []
     names += ["pair", "audit"]
-    return [*names, *(["sft"] if recipe.sft.data and first else []), "train"]
+    names += ["sft"] if recipe.sft.data and first else []
+    return [*names, *(["weights"] if recipe.validation.chosen_weights else []), "train"]

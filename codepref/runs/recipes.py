@@ -11,7 +11,7 @@ from codepref.config.pool import check_pool
 from codepref.config.recipe import Recipe, read_document, recipe_from_document
 from codepref.config.sections import PairingSection
 from codepref.config.served import ModelServer
-from codepref.config.templates import check_template
+from codepref.config.templates import check_repair_template, check_template
 from codepref.errors import UserError
 from codepref.pairing.rules import load_rule
 from codepref.preferences import PREFERENCES
@@ -19,7 +19,7 @@ from codepref.problems.conditions import read_condition
 from codepref.problems.load import is_starter
 from codepref.servers.exchange import check_endpoints
 from codepref.servers.presets import command_mistakes
-from codepref.training.checks import training_mistakes
+from codepref.training.checks import training_mistakes, weight_mistakes
 from codepref.training.methods import METHODS, load_method
 
 if TYPE_CHECKING:
@@ -82,10 +82,13 @@ def inconsistencies(recipe: Recipe) -> list[str]:
         )
     mistakes += _server_inconsistencies(recipe)
     mistakes += _choice_inconsistencies(recipe)
+    mistakes += _pair_inconsistencies(recipe, rule)
     mistakes += _feedback_inconsistencies(recipe, rule)
     mistakes += _ready_pair_inconsistencies(recipe)
     mistakes += training_mistakes(recipe.training, online=recipe.online)
     mistakes += training_mistakes(recipe.sft.training(), "sft")
+    weights = recipe.validation.chosen_weights
+    mistakes += weight_mistakes(recipe.training, weights, validated=bool(recipe.validation.problems))
     if unknown := sorted(set(recipe.judge.preferences) - set(PREFERENCES)):
         mistakes.append(
             f"judge.preferences holds {', '.join(unknown)}; the known preferences are {', '.join(PREFERENCES)}"
@@ -201,6 +204,26 @@ def _feedback_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[
     return mistakes
 
 
+def _pair_inconsistencies(recipe: Recipe, rule: PairingRule | None) -> list[str]:
+    """Return the mistakes in the keys of [pairing] that concern repair pairs."""
+    pairing, mistakes = recipe.pairing, []
+    if pairing.repair == "only" and rule and rule.speed and not pairing.correctness_pairs:
+        mistakes.append(
+            "pairing.rule = 'speed' rejects right programs, which need no repair: set pairing.correctness_pairs = "
+            "true, or pairing.repair = 'none'"
+        )
+    if pairing.repair != "none" and rule and rule.ratings:
+        mistakes.append(
+            f"pairing.repair = {pairing.repair!r} needs wrong programs, and pairing.rule = {pairing.rule!r} chooses by "
+            "ratings: set pairing.repair = 'none', or choose a rule for tests"
+        )
+    try:
+        check_repair_template(pairing.repair_template, "pairing.repair_template")
+    except UserError as error:
+        mistakes += error.problems
+    return mistakes
+
+
 def _ready_pair_inconsistencies(recipe: Recipe) -> list[str]:
     """Return a message for each key that does not go with ready pairs, which `pairing.source` names."""
     if not recipe.pairing.source:
@@ -211,6 +234,8 @@ def _ready_pair_inconsistencies(recipe: Recipe) -> list[str]:
         "sampling.tests": recipe.sampling.tests > 0,
         "judge.model": bool(recipe.judge.model),
         "pairing.rule": recipe.pairing.rule != PairingSection().rule,
+        "pairing.repair": recipe.pairing.repair != "none",
+        "pairing.max_easy_share": recipe.pairing.max_easy_share < 1,
         "sft.data = 'passing'": recipe.sft.data == "passing",
         "training.rounds": recipe.training.rounds > 1,
         "model.base_url": bool(recipe.model.base_url),

@@ -140,11 +140,12 @@ def _tasks_in_order(problems: Sequence[Problem], count: int, source: str) -> lis
     if left_out.rows and all_numbered and count <= len(whole):
         return [whole[number] for number in sorted(whole)]
     reason = (
-        f"{left_out.rows:,} rows of the problems were left out, so the places do not tell which problems are meant"
+        f"{left_out.rows:,} rows of the problems were left out"
         if left_out.rows
         else f"there are only {len(known):,} problems"
     )
     raise UserError(
-        f"{source}: holds the programs of {count:,} problems by their places, and {reason}. Give all problems of the "
-        'data set, or lines {"task_id", "solution"}'
+        f"{source}: is a list of programs for {count:,} problems in which only the order says which problem is meant, "
+        f"and {reason}. Give all problems of the data set, or lines "
+        '{"task_id", "solution"}'
     )

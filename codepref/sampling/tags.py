@@ -1,7 +1,8 @@
 """Removes from raw model text what is not part of the answer: thinking, special tokens, byte order marks. Pure.
 
 Models write thinking between tags such as `<think>` and `</think>`, and special tokens such as `<|im_end|>` can stand
-in decoded text. A tag in a string, or in code that Python can read, belongs to the code.
+in decoded text. A tag belongs to the code if it is in a string on one line, in a block of Python that Python can read,
+or in an answer that is such code as a whole. A special token at the very end of an answer is always removed.
 """
 
 from __future__ import annotations

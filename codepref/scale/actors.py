@@ -234,7 +234,7 @@ class RayHosts:
         return f"no node of the Ray cluster can do the work. {'; '.join(reasons)}"
 
     def close(self) -> None:
-        """End all actors. Actors that are ready first get CLOSE_SECONDS to end what they have started."""
+        """End all actors. Before that, give the actors that are ready CLOSE_SECONDS to end what they have started."""
         closing = []
         for actor in self._actors.values():
             if actor.host is not None:

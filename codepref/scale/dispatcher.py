@@ -10,7 +10,7 @@ from typing import Any
 
 from codepref.errors import InfrastructureError, MachineError
 from codepref.scale.records import Finished, GivenUp, Host, HostLost, Hosts, Work
-from codepref.storage.progress_file import NodeProgress
+from codepref.storage.progress import NodeProgress
 
 MAX_TRIES = 3
 """The result of a piece of work is a `GivenUp` after it was blamed for this many losses (see `Dispatcher.run`)."""

@@ -8,10 +8,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TextIO
 
 QUIET_SECONDS = 10.0
 """Least number of seconds between two progress lines if the stream is not a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeProgress:
+    """One node. finished: pieces of work since the command began. state: such as "ready", or why it is not used."""
+
+    finished: int = 0
+    state: str = "ready"
 
 
 class ProgressLine:

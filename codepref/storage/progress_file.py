@@ -16,21 +16,13 @@ from typing import Any
 
 from codepref.errors import MachineError, UserError
 from codepref.storage.files import read_json, write_json
-from codepref.storage.progress import duration
+from codepref.storage.progress import NodeProgress, duration
 
 PROGRESS = "progress.json"
 """The name of the file in the folder of unfinished work."""
 
 WRITE_SECONDS = 2.0
 """Least number of seconds between two writes. Each write costs about a millisecond."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeProgress:
-    """One node. finished: pieces of work since the command began. state: such as "ready", or why it is not used."""
-
-    finished: int = 0
-    state: str = "ready"
 
 
 Nodes = Callable[[], Mapping[str, NodeProgress]]
@@ -127,7 +119,7 @@ def read_progress(folder: Path) -> Progress | None:
         value: dict[str, Any] = read_json(folder / PROGRESS)
         nodes = {name: NodeProgress(**node) for name, node in value.pop("nodes").items()}
         return Progress(nodes=nodes, **value)
-    except (UserError, KeyError, TypeError, AttributeError):
+    except (UserError, OSError, KeyError, TypeError, AttributeError):
         return None
 
 

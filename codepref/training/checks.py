@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from codepref.config.sections import OnlineSection, TrainingSection
 from codepref.training.methods import METHODS, load_method
 
@@ -56,4 +59,32 @@ def training_mistakes(
         mistakes.append(f"training.method: {mistake}")
     else:
         mistakes += load_method(settings.method).mistakes(settings, online or OnlineSection())
+    return mistakes
+
+
+def weight_mistakes(settings: TrainingSection, weights: Sequence[float], *, validated: bool) -> list[str]:
+    """Return a message for each mistake in the candidates for `chosen_weight`.
+
+    weights: the candidates, or () if none are tried. validated: whether there are validation problems. Raises UserError
+    as `training_mistakes` does.
+    """
+    if not weights:
+        return []
+    mistakes = []
+    if not validated:
+        mistakes.append("validation.chosen_weights needs validation problems: set validation.problems")
+    if len(set(weights)) < len(weights) or len(weights) < 2:
+        mistakes.append("validation.chosen_weights must hold at least two weights, all of them different")
+    if METHODS.mistake(settings.method):
+        return mistakes
+    method = load_method(settings.method)
+    if method.online or method.supervised:
+        mistakes.append(
+            f"validation.chosen_weights has no effect on training.method = {settings.method!r}, which has no "
+            "likelihood term: leave it out, or choose a method on pairs, or kto"
+        )
+    known = training_mistakes(settings)  # these are reported without the weights
+    for weight in weights:
+        others = training_mistakes(replace(settings, chosen_weight=weight))
+        mistakes += [f"validation.chosen_weights holds {weight:g}: {text}" for text in others if text not in known]
     return mistakes

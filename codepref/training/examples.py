@@ -39,16 +39,16 @@ class Examples:
 def examples_from_pairs(pairs: Iterable[Pair]) -> Examples:
     """Return the chosen answers of pairs as wanted examples, and the rejected answers as unwanted examples.
 
-    An answer that several pairs of a problem choose gives one example, and so does one that several pairs reject. An
-    answer that is both chosen and rejected in the pairs of a problem is left out, since training would push it both
+    An answer that several pairs of a prompt choose gives one example, and so does one that several pairs reject. An
+    answer that is both chosen and rejected in the pairs of a prompt is left out, since training would push it both
     ways.
     """
-    by_answer: dict[tuple[str, str], dict[bool, Example]] = {}
+    by_answer: dict[tuple[str, ...], dict[bool, Example]] = {}
     dropped: Counter[str] = Counter()
     for pair in pairs:
         for wanted, answer in ((True, pair.chosen), (False, pair.rejected)):
-            text = "".join(message["content"] for message in answer)
-            labels = by_answer.setdefault((pair.task_id, text), {})
+            texts = (message["content"] for message in (*pair.prompt, *answer))
+            labels = by_answer.setdefault((pair.task_id, *texts), {})
             if wanted in labels:
                 dropped["answer left out: it is there already"] += 1
             labels.setdefault(wanted, Example(pair.task_id, pair.prompt, answer, wanted))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from codepref.config.sections import TrainingSection
 from codepref.execution.limits import Limits
@@ -51,7 +52,7 @@ class TrainingJob:
     adapter is trained without quantization; training without an adapter uses float32. device: `auto`, or a device of
     PyTorch such as `cpu` and `cuda:0`. progress: called as steps finish, or None. validation: how the model is
     validated while it trains, or None. section: the section of the recipe that `settings` comes from, which messages
-    name.
+    name. trials: the trials that chose `settings.chosen_weight`, for the record; see `codepref.training.trials`.
     """
 
     model: str
@@ -63,6 +64,7 @@ class TrainingJob:
     progress: Progress | None = None
     validation: ValidationSettings | None = None
     section: str = "training"
+    trials: tuple[dict[str, Any], ...] = ()
 
     @property
     def staging(self) -> Path:

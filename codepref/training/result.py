@@ -24,7 +24,8 @@ class TrainingResult:
     such as the shares of differing tokens in focal DPO. kept_step: the step whose weights were written. It is less than
     `steps` when validation found an earlier step better. stopped: why the training ended early, or "". probes: the rows
     of `validation_stats.probe_row`. warnings: the texts of the warnings. sampled: the number of answers that an online
-    method sampled for its steps.
+    method sampled for its steps. trials: the trials by which the weight of the likelihood term was chosen; see
+    `codepref.training.trials`.
     """
 
     model: Path
@@ -39,4 +40,5 @@ class TrainingResult:
     probes: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     sampled: int = 0
+    trials: list[dict[str, Any]] = field(default_factory=list)
     expected_first_loss: float | None = None

@@ -16,7 +16,7 @@ from codepref.training.result import TrainingResult
 
 
 def train(job: TrainingJob, data: TrainingData) -> TrainingResult:
-    """Train `job.model` by the method in `job.settings`, and write the complete model to `job.out`.
+    """Train `job.model` by the method in `job.settings`, and write the trained model, or its adapter, to `job.out`.
 
     A training that fails writes nothing to `job.out`. data: Pair records, single answers (Examples) or OnlineProblems,
     whichever the method learns from. Methods that learn from single answers also take pairs. Raises UserError for

@@ -62,7 +62,7 @@ def run_training(
     sampled_per_step: int = 0,
     key_parts: Sequence[Any] = (),
 ) -> TrainingResult:
-    """Train by one method, and write the complete model to `job.out`.
+    """Train by one method, and write the trained model, or its adapter, to `job.out`.
 
     A training that fails writes nothing to `job.out`. The same call after a kill resumes from the last complete
     checkpoint, if there is one.
@@ -161,6 +161,7 @@ class _Training:
             warnings=warnings(self.curve, probes),
             # computed from the steps, since the reward counts only answers of this process and since the last start
             sampled=sampled_per_step * steps,
+            trials=list(job.trials),
             expected_first_loss=load_method(settings.method).expected_first_loss(settings),
         )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from codepref.errors import GateError, InfrastructureError
 from codepref.execution.execute import execute
-from codepref.records import INFRASTRUCTURE
+from codepref.records import INFRASTRUCTURE, Solution
 from codepref.sampling.answers import solutions_from_rows
 from codepref.sampling.engines import Decoding
 from codepref.sampling.sample import sample
@@ -42,6 +42,7 @@ class Validator:
         self.tracked = TrackedAnswers(rows, tokenizer)
         self.probes: list[Probe] = []
         self.stopped, self.kept = "", 0
+        self._correct: dict[tuple[str, str], bool | None] = {}
 
     def restore(self, step: int) -> None:
         """Read the probes up to `step` that were written before this training was killed, if there are any."""
@@ -55,7 +56,7 @@ class Validator:
         Nothing happens if this step has been probed. The weights of the previous best step are kept until the next
         probe. They are needed if a kill comes before a checkpoint of this step is written: the training then resumes
         from an earlier step, and this step may not be the best when it is repeated. Raises GateError when the
-        mean log-probability of the tracked answers is not a finite number, and InfrastructureError as `_run` does.
+        mean log-probability of the tracked answers is not a finite number, and InfrastructureError as `_run_new` does.
         """
         if any(probe.step == step for probe in self.probes):
             return
@@ -132,28 +133,44 @@ class Validator:
         )
 
     def _run(self, rows: Sequence[dict[str, Any]]) -> tuple[float, ...]:
-        """Run the samples, and return the share of correct samples for each problem.
+        """Return the share of correct samples for each problem.
 
-        Samples of unknown correctness do not count. If a problem has only such samples, its share is 0. Raises
-        InfrastructureError when a sample's correctness is unknown and one of its codes is `I`.
+        Programs that an earlier probe of this process has run do not run again. Samples of unknown correctness do not
+        count. If a problem has only such samples, its share is 0.
+        """
+        solutions = list(solutions_from_rows(rows, self.settings.problems))
+        new = {(one.task_id, one.text): one for one in solutions if (one.task_id, one.text) not in self._correct}
+        if new:
+            self._correct |= self._run_new(list(new.values()))
+        correct: dict[str, list[bool]] = {problem.task_id: [] for problem in self.settings.problems}
+        for one in solutions:
+            if (known := self._correct[one.task_id, one.text]) is not None:
+                correct[one.task_id].append(known)
+        return tuple(map(_share, correct.values()))
+
+    def _run_new(self, solutions: Sequence[Solution]) -> dict[tuple[str, str], bool | None]:
+        """Run solutions with different texts. Return whether each is correct, by task id and text.
+
+        Raises InfrastructureError when a solution's correctness is unknown and one of its codes is `I`.
         """
         settings = self.settings
+        numbered = [replace(one, solution_id=number) for number, one in enumerate(solutions)]
         matrices = execute(
             settings.problems,
-            solutions_from_rows(rows, settings.problems),
+            numbered,
             limits=settings.limits,
             jobs=settings.jobs,
             unconfined=settings.unconfined,
             vacuous_tests=settings.vacuous_tests,
         )
-        verdicts = [list(matrix.verdicts) for matrix in matrices]
-        if any(one.correct is None and INFRASTRUCTURE in one.codes for task in verdicts for one in task):
+        verdicts = [verdict for matrix in matrices for verdict in matrix.verdicts]
+        if any(one.correct is None and INFRASTRUCTURE in one.codes for one in verdicts):
             raise InfrastructureError(
                 "a validation probe has verdicts with the code I: the sandbox failed, or the helpers or the reference "
                 "solution of a validation problem failed. Check the problems with `codepref inspect`, or start the "
                 "same command again."
             )
-        return tuple(_share(one.correct for one in task if one.correct is not None) for task in verdicts)
+        return {(one.task_id, solutions[one.solution_id].text): one.correct for one in verdicts}
 
 
 def _share(flags: Iterable[bool]) -> float:

@@ -1,7 +1,8 @@
 """Tests that the process of a solution and the process that forks it contain no test, no other solution and no verdict.
 
 There is one exception. If tests share a process with the solution, this process may contain the tests, their expected
-values and the page of codes, and the process that forks it may contain the tests and the expected values. Memory is
+values and the shared memory page for verdict codes. The process that forks it may contain the tests and the expected
+values. Memory is
 searched from outside only where this user may read it. See `memory_search.py`.
 """
 

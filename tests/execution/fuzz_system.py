@@ -107,7 +107,10 @@ def _program(rng: random.Random, lines: Callable[[random.Random], list[str]], he
 
 
 def frame(rng: random.Random) -> bytes:
-    """Return a frame like those that a solution's process sends: valid, with a wrong length, cut, or random bytes."""
+    """Return a frame like those that a solution's process sends.
+
+    It may be valid, have changed bytes, state a wrong length, be cut, or hold random bytes.
+    """
     number = struct.pack("<I", rng.choice((0, 1, 2, 2, 3, 3, 4, 5, 2**32 - 1)))
     values = (3, None, [1, [2]], {"f": 3}, ("a", "b"), {1: {2}}, 1 << 200, 1.5, "text", [1.0] * 9, list("abcdefghij"))
     value = Encoder(lambda _: None, exact=False).encode(rng.choice(values))

@@ -184,6 +184,13 @@ def test_json_that_can_be_read_in_two_ways_or_breaks_off_rates_nothing(text: str
     assert not parse_ratings(text, 3, 1, 5).values
 
 
+def test_bare_ratings_by_label_are_read_under_ratings_only() -> None:
+    parsed = parse_ratings('{"ratings": {"2": 1, "response_1": 5, "3": "N/A"}}', 3, 1, 5)
+    assert (dict(parsed.values), set(parsed.reasons)) == ({1: 5, 2: 1}, {3})
+    assert dict(parse_ratings('{"1": 5, "2": 1}', 2, 1, 5).values) == {}
+    assert dict(parse_ratings('{"ratings": {"1": 5, "1 ": 4, "2": 3}}', 2, 1, 5).values) == {}
+
+
 def test_a_single_response_needs_no_label() -> None:
     assert dict(parse_ratings('{"rating": 7, "rationale": "good"}', 1, 1, 10).values) == {1: 7}
 

@@ -115,7 +115,7 @@ def test_verdicts_of_an_unknown_problem_are_refused() -> None:
 
 
 def test_an_unknown_rule_is_refused_with_the_names_of_all_rules() -> None:
-    with pytest.raises(UserError, match="all-tests, max-pass, dstc"):
+    with pytest.raises(UserError, match="all-tests, near-miss, speed, max-pass, dstc"):
         pair([], [], rule="minimax")
 
 

@@ -21,18 +21,24 @@ def test_every_entry_is_a_rule_with_a_documented_function(name: str) -> None:
 
 def test_what_each_rule_relies_on() -> None:
     rules = {name: load_rule(name) for name in RULES.builtin}
-    assert {name for name, rule in rules.items() if rule.tests == "true"} == {"all-tests", "tests-then-rating"}
+    assert {name for name, rule in rules.items() if rule.tests == "true"} == {
+        "all-tests",
+        "near-miss",
+        "speed",
+        "tests-then-rating",
+    }
     assert {name for name, rule in rules.items() if rule.tests == "none"} == {"rated"}
     assert {name for name, rule in rules.items() if rule.ratings} == {"rated", "tests-then-rating"}
     assert {name for name, rule in rules.items() if rule.probes} == {"agreement"}
     several = {name for name, rule in rules.items() if rule.several}
-    assert several == {"all-tests", "agreement", "rated", "tests-then-rating"}
+    assert several == {"all-tests", "near-miss", "speed", "agreement", "rated", "tests-then-rating"}
 
 
 def test_a_rule_gets_only_the_options_that_it_names() -> None:
-    available = {"margin": 2, "max_pairs": 3, "correctness_pairs": True}
+    available = {"margin": 2, "max_pairs": 3, "correctness_pairs": True, "max_edit_share": 0.5}
     assert load_rule("rated").options(available) == {"margin": 2, "max_pairs": 3}
-    assert load_rule("tests-then-rating").options(available) == available
+    assert load_rule("tests-then-rating").options(available) == {"margin": 2, "max_pairs": 3, "correctness_pairs": True}
+    assert load_rule("near-miss").options(available) == {"max_pairs": 3, "max_edit_share": 0.5}
     assert load_rule("all-tests").options(available) == {"max_pairs": 3}
     assert load_rule("dstc").options(available) == {}
 

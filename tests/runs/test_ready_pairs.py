@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from codepref import run
+from codepref.config.recipe import Recipe
+from codepref.config.sections import PairingSection
 from codepref.errors import UserError
 from codepref.hub.card_text import data_body
 from codepref.problems.load import load_problems
+from codepref.runs.stages.pairs import _ready_pairs
 
 RECIPE = """
 [problems]
@@ -65,3 +70,15 @@ def test_keys_without_an_effect_are_refused(tmp_path: Path) -> None:
         run(recipe(tmp_path), tmp_path / "out", overrides=changes)
     named = [line.rpartition("leave out ")[2] for line in caught.value.problems if "ready pairs" in line]
     assert named == ["sampling.tests", "pairing.rule", "training.rounds", "model.base_url"]
+
+
+def test_ready_pairs_can_be_balanced_by_length(tmp_path: Path) -> None:
+    answers = [("long answer", "short"), ("longer answer", "shorty"), ("brief", "a lengthy one"), ("same", "tame")]
+    rows = [{"prompt": f"question {at}", "chosen": good, "rejected": bad} for at, (good, bad) in enumerate(answers)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = Recipe(pairing=PairingSection(source=str(tmp_path / "pairs.jsonl"), balance_length=True))
+    work: Any = SimpleNamespace(recipe=recipe, heldout=[], seed=lambda stage: 0)
+    result = _ready_pairs(work)
+    # three answers are more than twice as long as the other side: two chosen ones and a rejected one
+    assert len(result.pairs) == 3
+    assert (result.selected, result.dropped) == (4, {"pair dropped: to balance the lengths": 1})

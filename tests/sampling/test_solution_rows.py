@@ -90,7 +90,9 @@ def test_programs_are_matched_by_their_place_in_generations_json(tmp_path: Path)
         ("HumanEval/0", ""),
         ("HumanEval/1", "def g(x): return 1"),
     ]
-    with pytest.raises(UserError, match=r"holds the programs of 3 problems by their places, and there are only 2"):
+    with pytest.raises(
+        UserError, match=r"a list of programs for 3 problems in which only the order says .* and there are only 2"
+    ):
         written(tmp_path / "generations.json", [*rows, ["x"]])
 
 
@@ -102,7 +104,9 @@ def test_places_count_problems_that_were_left_out(tmp_path: Path) -> None:
         (only,) = load_solutions(tmp_path / "g.json", problems)
     assert (only.task_id, only.text) == ("HumanEval/1", "def g(x): return 1")
     problems.left_out = LeftOut(1, ("bad",), frozenset())
-    with pytest.raises(UserError, match="1 rows of the problems were left out, so the places do not tell which"):
+    with pytest.raises(
+        UserError, match="only the order says which problem is meant, and 1 rows of the problems were left out"
+    ):
         load_solutions(tmp_path / "g.json", problems)
 
 

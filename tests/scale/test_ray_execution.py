@@ -60,7 +60,7 @@ def solutions(count: int, bodies: Sequence[str] = BODIES, sleep: float = 0.0) ->
 
 
 def verdicts(out: Path) -> tuple[list[Any], list[Any], dict[str, Any]]:
-    """Return the rows of the tables and the summary, without times."""
+    """Return the rows of the tables and the summary, without times and what the last of several commands did."""
     rows = [
         {name: value for name, value in row.items() if "cpu" not in name}
         for row in pq.read_table(out / "verdicts.parquet").to_pylist()
@@ -69,7 +69,7 @@ def verdicts(out: Path) -> tuple[list[Any], list[Any], dict[str, Any]]:
     return (
         rows,
         pq.read_table(out / "details.parquet").to_pylist(),
-        {name: value for name, value in summary.items() if "second" not in name},
+        {name: value for name, value in summary.items() if "second" not in name and name != "judged_in_this_run"},
     )
 
 

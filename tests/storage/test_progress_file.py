@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from codepref.storage.progress_file import PROGRESS, NodeProgress, ProgressFile, read_progress
+from codepref.storage.progress import NodeProgress
+from codepref.storage.progress_file import PROGRESS, ProgressFile, read_progress
 
 
 class Clock:

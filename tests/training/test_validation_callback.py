@@ -149,11 +149,36 @@ def test_a_probe_counts_samples_of_known_correctness(
 ) -> None:
     problem = Problem("t", "Add one.", "f", tests=(Test("t", "0", "assert f(1) == 2"),))
     matrix = VerdictMatrix("t", problem.tests, tuple(Verdict("t", at, "x", one) for at, one in enumerate(codes)))
+    solutions = [Solution("t", at, f"program {at}") for at in range(len(codes))]
     monkeypatch.setattr(validator_module, "execute", lambda *args, **named: [matrix])
-    monkeypatch.setattr(validator_module, "solutions_from_rows", lambda rows, problems: list[Solution]())
+    monkeypatch.setattr(validator_module, "solutions_from_rows", lambda rows, problems: solutions)
     validator = Validator(ValidationSettings([problem]), None, [], tmp_path, 0)
     if passed is None:
         with pytest.raises(InfrastructureError, match="the sandbox failed"):
             validator._run([])
     else:
         assert validator._run([]) == (passed,)
+
+
+def test_a_program_of_an_earlier_probe_does_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = [
+        Problem(name, "Add one.", "f", tests=(Test(name, "0", "assert f(1) == 2"),)) for name in ("a", "b", "c")
+    ]
+    ran: list[list[tuple[str, str]]] = []
+
+    def run(problems: Sequence[Problem], solutions: Sequence[Solution], **settings: Any) -> list[VerdictMatrix]:
+        ran.append([(one.task_id, one.text) for one in solutions])
+        return [
+            VerdictMatrix(one.task_id, (), (Verdict(one.task_id, one.solution_id, one.text, one.text),))
+            for one in solutions
+        ]
+
+    monkeypatch.setattr(validator_module, "execute", run)
+    monkeypatch.setattr(validator_module, "solutions_from_rows", lambda rows, problems: rows)
+    validator = Validator(ValidationSettings(problems), None, [], tmp_path, 0)
+    first = [Solution("a", 0, "P"), Solution("a", 1, "F"), Solution("a", 2, "P"), Solution("b", 0, "P")]
+    second = [Solution("a", 0, "F"), Solution("b", 0, "F"), Solution("b", 1, "P")]
+    assert validator._run(first) == (2 / 3, 1.0, 0.0)
+    assert validator._run(second) == (0.0, 0.5, 0.0)
+    assert validator._run(second) == (0.0, 0.5, 0.0)
+    assert ran == [[("a", "P"), ("a", "F"), ("b", "P")], [("b", "F")]]

@@ -21,6 +21,8 @@ RULES: Registry[PairingRule] = Registry(
     "codepref.rules",
     {
         "all-tests": "codepref.pairing.rules.all_tests:RULE",
+        "near-miss": "codepref.pairing.rules.near_miss:RULE",
+        "speed": "codepref.pairing.rules.speed:RULE",
         "max-pass": "codepref.pairing.rules.max_pass:RULE",
         "dstc": "codepref.pairing.rules.dstc:RULE",
         "dstc-code": "codepref.pairing.rules.dstc:CODE_RULE",
@@ -48,3 +50,13 @@ def load_rule(name: str) -> PairingRule:
             "codepref.pairing.rules.base.PairingRule"
         )
     return rule
+
+
+def compares_speed(name: str) -> bool:
+    """Return whether the rule compares measured CPU times. For a rule of codepref, no rule is imported.
+
+    Return False for a rule that is not installed here, so that its finished runs can be shown.
+    """
+    if name in RULES.builtin or RULES.mistake(name):
+        return name == "speed"
+    return load_rule(name).speed

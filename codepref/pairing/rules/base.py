@@ -1,6 +1,7 @@
 """The types of a pairing rule: its entry in the table, its input and its output. Pure.
 
-Axes in array names: S solutions (or responses), T tests, A inputs (those of the tests, then those of the probes).
+Axes in array names: S solutions (or responses), T tests, A inputs (those of the tests, then those of the probes), R
+repeats of a measurement.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 RAISED, LATE = -1, -2
 """The numbers that replace a missing answer. RAISED: the verdict code of the cell is E, M or X, as after an exception.
@@ -27,18 +29,22 @@ class PairingRule:
 
     choose: a function that takes the input of one problem and returns a Choice. The input is a RatedInput if `ratings`
     is True, else a RuleInput. If the function has a keyword argument `max_pairs`, it receives the limit of pairs for
-    one problem. A function that takes a RatedInput also receives the options `margin` and `correctness_pairs` if it has
-    keyword arguments of these names. `codepref.pairing.pair_rated.pair_rated` describes both options.
+    one problem. A function that takes a RuleInput also receives the options `max_edit_share`, `speed_factor`,
+    `min_cpu_ms` and `correctness_pairs` if it has keyword arguments of these names. A function that takes a RatedInput
+    receives `margin` and `correctness_pairs` in the same way. `codepref.pairing.pair.pair` and
+    `codepref.pairing.pair_rated.pair_rated` describe these options.
     tests: the tests that the rule relies on. "true": tests that come with the problem. "self-written": tests that a
     model wrote. "none": no tests.
     ratings: whether the rule reads a judge's ratings.
     probes: whether the rule compares answers to probes, which are calls beyond the tests.
+    speed: whether the rule compares measured CPU times.
     """
 
     choose: Callable[..., Choice]
     tests: Literal["true", "self-written", "none"]
     ratings: bool = False
     probes: bool = False
+    speed: bool = False
 
     @property
     def several(self) -> bool:
@@ -68,6 +74,9 @@ class RuleInput:
     arrays, since it says nothing about the solution.
     weight_T: how often the model wrote each test. It is 1 for a true test.
     form_S: the normal form of each program; see `codepref.problems.normalise.normal_form`.
+    program_S: the text of each program. It may be empty for a rule that does not read it.
+    cpu_SR: the CPU milliseconds of each solution in each repeat of a measurement, or NaN for a solution that was not
+    measured. It is empty if nothing was measured.
     seed: the seed of every random choice.
 
     The three other arrays are for rules that compare answers.
@@ -84,6 +93,8 @@ class RuleInput:
     answers_SA: Ints = field(default_factory=_no_answers)
     test_A: Ints = field(default_factory=_no_indices)
     is_test_A: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    program_S: tuple[str, ...] = ()
+    cpu_SR: Floats = field(default_factory=lambda: np.empty((0, 0), dtype=np.float64))
 
     def part(self, rows: Ints, columns: Ints, *, seed: int, weight_T: Ints | None = None) -> RuleInput:
         """Return the input for some of the solutions and some of the tests, with the probes of these tests.
@@ -99,6 +110,8 @@ class RuleInput:
             failed_ST=self.failed_ST[np.ix_(rows, columns)],
             weight_T=self.weight_T[columns] if weight_T is None else weight_T,
             form_S=tuple(self.form_S[row] for row in rows),
+            program_S=tuple(self.program_S[row] for row in rows) if self.program_S else (),
+            cpu_SR=self.cpu_SR[rows] if self.cpu_SR.size else self.cpu_SR,
             seed=seed,
             answers_SA=self.answers_SA[np.ix_(rows, inputs)] if len(inputs) else _no_answers(),
             test_A=np.array([new_index[int(test)] for test in self.test_A[inputs]], dtype=np.int64),

@@ -47,7 +47,8 @@ def text_tests(texts: Iterable[Any], task_id: str, name: str, where: str) -> tup
             continue
         kind, source = _kind_and_source(text)
         if not kind:
-            raise UserError(f"{where}: a test in {name} is not Python ({why_unreadable(text)}): {text[:80]!r}")
+            reason = why_unreadable(textwrap.dedent(text))
+            raise UserError(f"{where}: a test in {name} cannot be read as Python ({reason}): {text[:80]!r}")
         tests.append(Test(task_id, str(len(tests)), source, kind))
     if not tests:
         raise UserError(f"{where}: the row holds no test")

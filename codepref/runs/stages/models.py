@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from codepref.config.sections import TrainingSection
 from codepref.pairing.artifact import read_pairs
 from codepref.problems.contamination import answer_text, overlaps
 from codepref.problems.load import read_rows
 from codepref.runs.directory import Result
+from codepref.runs.plan import round_prefix
 from codepref.runs.stages.choice import chosen, chosen_verdicts
 from codepref.runs.work import Work, content
 from codepref.training.demonstrations import examples_from_rows, wanted_only
@@ -19,6 +21,7 @@ from codepref.training.job import TrainingJob
 from codepref.training.methods import load_method
 from codepref.training.methods.base import OnlineProblems
 from codepref.training.train import train
+from codepref.training.trials import choose_weight, clear_trials
 
 
 def stage_sft(work: Work) -> Result:
@@ -42,7 +45,7 @@ def _demonstrations(work: Work) -> Examples:
 
     With sft.data = "passing", the result is that of `examples_from_verdicts` on the sampled solutions. It also holds
     failed solutions. These are marked as unwanted and not trained on. With another sft.data, the demonstrations come
-    from a file or data set, without its unwanted answers. Demonstrations that contain a held-out problem are left out
+    from a file or data set, without its unwanted answers. Those of them that contain a held-out problem are left out
     unless problems.contamination is "keep".
     """
     section = work.recipe.sft
@@ -68,16 +71,35 @@ def _demonstrations(work: Work) -> Examples:
     return Examples(list(by_name.values()), loaded.dropped | dropped)
 
 
+def stage_weights(work: Work) -> Result:
+    """Choose the weight of the likelihood term for this round's training by short trainings on the same pairs."""
+    settings = work.recipe.validation
+    job = _job(work, "train", work.start, work.folder / "checkpoint", work.recipe.training)
+    job = replace(job, validation=work.validation_settings(), progress=work.progress_for("weights: steps"))
+    pairs = read_pairs(work.folder / "pairs.parquet")
+    weight, trials = choose_weight(job, pairs, settings.chosen_weights, settings.trial_share, work.log)
+    clear_trials(job)
+    return {"chosen_weight": weight, "trials": trials}
+
+
 def stage_train(work: Work) -> Result:
-    """Train on the pairs or problems of this round, and write the model to checkpoint/ in the round's folder."""
+    """Train on the pairs or problems of this round, and write the model to checkpoint/ in the round's folder.
+
+    The stage `weights`, if the recipe has it, chooses `chosen_weight`.
+    """
     settings, last = work.recipe.training, work.round == work.recipe.training.rounds
     online = load_method(settings.method).online
     if (
         not online and not last
     ):  # the next round may train a new adapter on this model, so this round's adapter is merged
         settings = replace(settings, merge_adapter=True)
+    trials: tuple[dict[str, Any], ...] = ()
+    if work.recipe.validation.chosen_weights:
+        name = round_prefix(work.recipe, work.round) + "weights"
+        chosen_weights = work.run.stage(name, lambda: stage_weights(work))
+        settings, trials = replace(settings, chosen_weight=chosen_weights["chosen_weight"]), chosen_weights["trials"]
     job = _job(work, "train", work.start, work.folder / "checkpoint", settings)
-    job = replace(job, validation=work.validation_settings())
+    job = replace(job, validation=work.validation_settings(), trials=tuple(trials))
     data = _online_problems(work) if online else read_pairs(work.folder / "pairs.parquet")
     return asdict(train(job, data)) | {"model": "checkpoint"}
 

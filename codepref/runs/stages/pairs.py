@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
+from typing import Any
 
 from codepref.errors import GateError
 from codepref.evaluation.audit import audit_pairs
 from codepref.execution.execute import read_verdicts
+from codepref.execution.speed import read_speeds
 from codepref.judging.artifact import read_judgments
 from codepref.pairing.artifact import read_pairs, write_pairs
+from codepref.pairing.balance import balanced
 from codepref.pairing.pair import PairSet
+from codepref.pairing.repair import SUFFIX
 from codepref.pairing.rules import load_rule
 from codepref.pairing.select import select_pairs
 from codepref.problems.contamination import answer_text, overlaps
 from codepref.runs.directory import Result
 from codepref.runs.instructions import PLAIN
 from codepref.runs.stages.choice import chosen, chosen_verdicts
-from codepref.runs.stages.verdicts import execute_samples
+from codepref.runs.stages.verdicts import SPEEDS, execute_samples
 from codepref.runs.work import Work, content
 
 
 def stage_pair(work: Work) -> Result:
     """Select pairs and write pairs.parquet. Raises GateError if there is no pair."""
-    result = _pairs(work)
+    result, settings = _pairs(work), work.recipe.pairing
     write_pairs(work.folder / "pairs.parquet", result.pairs)
     if not result.pairs:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in result.dropped.items())
@@ -39,6 +44,8 @@ def stage_pair(work: Work) -> Result:
         "count": len(result.pairs),
         "problems": len({p.task_id for p in result.pairs}),
         "dropped": result.dropped,
+        **({"selected": result.selected} if settings.balance_length or settings.max_easy_share < 1 else {}),
+        **({"repairs": sum(p.rule.endswith(SUFFIX) for p in result.pairs)} if settings.repair != "none" else {}),
     }
 
 
@@ -46,11 +53,12 @@ def _pairs(work: Work) -> PairSet:
     settings = work.recipe.pairing
     if settings.source:
         return _ready_pairs(work)
-    by_ratings = load_rule(settings.rule).ratings
+    rule = load_rule(settings.rule)
     return select_pairs(
         chosen(work),
         verdicts=None if work.by_feedback else chosen_verdicts(work),
-        judgments=read_judgments(work.folder / "judgments.jsonl") if by_ratings else None,
+        judgments=read_judgments(work.folder / "judgments.jsonl") if rule.ratings else None,
+        speeds=read_speeds(work.folder / SPEEDS) if rule.speed else None,
         template=PLAIN if work.by_feedback else work.recipe.sampling.solution_template,
         seed=work.seed("pair"),
         **{key: value for key, value in asdict(settings).items() if key != "source"},
@@ -58,18 +66,20 @@ def _pairs(work: Work) -> PairSet:
 
 
 def _ready_pairs(work: Work) -> PairSet:
-    """Return the pairs of `pairing.source`.
+    """Return the pairs of `pairing.source`, balanced by length if the recipe says so.
 
     Pairs whose prompt or chosen answer contains a held-out problem are left out, unless `problems.contamination` is
     "keep".
     """
-    pairs = read_pairs(work.recipe.pairing.source)
-    if work.recipe.problems.contamination == "keep":
-        return PairSet(pairs, {})
-    texts = (answer_text(str(place), content(one.prompt), content(one.chosen)) for place, one in enumerate(pairs))
-    names = {overlap.name for overlap in overlaps(texts, work.heldout)}
-    kept = [one for place, one in enumerate(pairs) if str(place) not in names]
-    return PairSet(kept, {"pair left out: holds a held-out problem": len(names)} if names else {})
+    settings, dropped = work.recipe.pairing, Counter[str]()
+    pairs = read_pairs(settings.source)
+    if work.recipe.problems.contamination != "keep":
+        texts = (answer_text(str(place), content(one.prompt), content(one.chosen)) for place, one in enumerate(pairs))
+        names = {overlap.name for overlap in overlaps(texts, work.heldout)}
+        pairs = [one for place, one in enumerate(pairs) if str(place) not in names]
+        dropped.update({"pair left out: holds a held-out problem": len(names)} if names else {})
+    balance: dict[str, Any] = {"balance_length": settings.balance_length, "seed": work.seed("pair"), "dropped": dropped}
+    return PairSet(balanced(pairs, {}, max_easy_share=1.0, **balance), dict(dropped), len(pairs))
 
 
 def stage_audit(work: Work) -> Result:

@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from codepref.execution.execute import execute_into
+from codepref.execution.speed import measure_speed
 from codepref.pairing.rules import load_rule
 from codepref.runs.directory import Result
-from codepref.runs.stages.choice import chosen
+from codepref.runs.stages.choice import chosen, chosen_verdicts
 from codepref.runs.stages.feedback import JUDGMENTS, RESPONSES, ask_recipe_judge, write_samples_as_responses
 from codepref.runs.stages.rubric import rate_responses, rate_samples
 from codepref.runs.stages.samples import tests_file
 from codepref.runs.work import Work
 from codepref.sampling.answers import iter_solutions, load_tests
 from codepref.sampling.probes import with_probes
+
+SPEEDS = "speeds.jsonl"
+"""The file with the CPU times of right solutions."""
 
 
 def stage_execute(work: Work) -> Result:
@@ -44,6 +48,21 @@ def stage_judge(work: Work) -> Result:
         template = work.recipe.sampling.solution_template
         write_samples_as_responses(chosen(work), template, samples, judge.preferences, model, work.folder)
     return ask_recipe_judge(judge, work.folder, work.seed("judge"), work.progress_for("judge: questions"))
+
+
+def stage_speed(work: Work) -> Result:
+    """Measure the CPU time of the right solutions, and write speeds.jsonl."""
+    settings = work.recipe.speed
+    return measure_speed(
+        work.train,
+        chosen_verdicts(work),
+        out=work.folder / SPEEDS,
+        repeats=settings.repeats,
+        inputs=settings.inputs,
+        limits=work.limits,
+        unconfined=work.unconfined,
+        progress=work.progress_for("speed: problems"),
+    )
 
 
 def execute_samples(work: Work, out: Path, tests: Any, label: str) -> Result:

@@ -1,7 +1,8 @@
 """Engines turn chat prompts into raw model text. ENGINES has those that a model's name can choose.
 
-The modules `server` and `launched` hold the engines for servers, which settings choose. Another package adds an engine
-by an entry point of the group `codepref.engines`. The entry point names an `EngineOpener`.
+The modules `server` and `launched` hold the engines for servers. Settings choose these engines, not the model's name.
+Another package adds an engine by an entry point of the group `codepref.engines`. The entry point names an
+`EngineOpener`.
 """
 
 from __future__ import annotations

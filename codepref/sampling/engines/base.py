@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from codepref.errors import UserError
 from codepref.records import Message
 from codepref.storage.hashing import content_hash
-from codepref.storage.progress_file import NodeProgress
+from codepref.storage.progress import NodeProgress
 
 
 @dataclass(frozen=True)

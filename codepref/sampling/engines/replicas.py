@@ -21,7 +21,7 @@ from codepref.scale.cluster import Node, connected
 from codepref.scale.dispatcher import WEIGHT_AHEAD, Dispatcher
 from codepref.scale.local import LocalHosts
 from codepref.scale.records import GivenUp, Hosts, ServiceSpec, Work
-from codepref.storage.progress_file import NodeProgress
+from codepref.storage.progress import NodeProgress
 
 SERVICE = "codepref.sampling.engines.replicas:SamplingService"
 """The name of the service for a `ServiceSpec`."""

@@ -162,7 +162,7 @@ class Kind:
         return identifiers(test.source)
 
     def prepare_shared(self) -> dict[str, Any] | None:
-        """Return the namespace for solution and tests in a shared process. None means that of a new module."""
+        """Return the namespace for solution and tests in a shared process. None means the namespace of a new module."""
         return None
 
     def cpu_limit(self, limits: dict[str, float], test: PreparedTest) -> float:

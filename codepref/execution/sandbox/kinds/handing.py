@@ -197,10 +197,12 @@ def hands_own_things(text: TestText) -> bool:
 
 
 def _gives_to_answer(text: TestText, made: set[str]) -> bool:
-    """Return whether the test gives something that may not cross to an answer of a function, as in `f(1).add(thing)`.
+    """Return whether the test gives a function's answer something that may be unable to cross, as in `f(1).add(thing)`.
 
-    If the answer is data, nothing crosses. If it is an object, the call cannot be made. The answer must not decide
-    whether the test shares a process. A test that constructs objects of the solution does not count here.
+    It does so by calling a method of the answer, by using the thing as a subscript, or by assigning it into the answer.
+    If the answer is data, the call runs in the test and nothing crosses. If it is an object of the solution, the thing
+    would have to cross. The answer must not decide whether the test shares a process. A test that constructs objects of
+    the solution does not count here.
     """
     given: list[tuple[ast.expr, ast.expr]] = []
     for call in text.nodes[ast.Call]:

@@ -271,7 +271,11 @@ def _live_names(text: TestText) -> frozenset[str]:
 
 
 def _keeps_data(text: TestText, live: frozenset[str]) -> bool:
-    """Return whether the test changes data of the solution's module, or keeps it from one call to the next."""
+    """Return whether the test may change data of the solution's module, or keep it from one call to the next.
+
+    A lower-case name that the test imports from the solution and reads without calling it counts as kept, unless it is
+    the entry point or known to be a function or class.
+    """
     imported = {name for name in text.from_solution if name in text.own and not name.isupper()}
     read = {node.id for node in text.nodes[ast.Name] if isinstance(node.ctx, ast.Load)}
     classes = {name for name in imported if text.around.definitions.get(name) or name[:1].isupper()}

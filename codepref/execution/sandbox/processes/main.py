@@ -39,7 +39,8 @@ def main(arguments: list[str]) -> None:
     """Start the supervisor and serve the engine.
 
     Return when the engine closes its connection, when the supervisor cannot start, when a task cannot be prepared, when
-    a zygote is lost, or when the system refuses something that the supervisor needs.
+    a zygote is lost, or when the system refuses something that the supervisor needs. The engine gets the cause, apart
+    from the first case.
     arguments: the number of the descriptor that leads to the engine, the folders of packages, joined by os.pathsep,
         "confined" or "unconfined", the folder for the scratch folders, and the files and folders that may be read.
     """
@@ -66,8 +67,8 @@ def main(arguments: list[str]) -> None:
         gc.collect()
         gc.freeze()
         supervisor = Supervisor(int(engine), hardening, scratch_folders, solutions)
-    except OSError as error:
-        report("unable", error.errno or 0, str(error))
+    except (OSError, ZygoteLost) as error:
+        report("unable", getattr(error, "errno", None) or 0, str(error))
         return
     supervisor.hardening.name("supervisor")
     try:

@@ -1,6 +1,7 @@
-"""A process pair is a test runner with one solution.
+"""A process pair is a test runner and its solution.
 
-It computes expected outputs, or it runs tests in one process with a solution.
+The solution is a reference solution in a second process, which computes expected outputs, or it runs in the test
+runner's own process together with the tests.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .zygote import Reaped
 
 
 class ProcessPair:
-    """A test runner and the process of its solution.
+    """A test runner and its solution.
 
     mode: "produce": the solution is a reference solution, which computes expected outputs. "shared": the test runner
         runs `source` itself, so there is no second process.
