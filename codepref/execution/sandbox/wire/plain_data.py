@@ -5,7 +5,7 @@ list, tuple, dict, set, frozenset, range, slice, Ellipsis, views of dicts, Count
 Decimal, Fraction, dates and times, numpy scalars and arrays, and some builtin types themselves
 (BUILTIN_TYPES). The modules `library_values` and `tables` add further values of libraries. An instance of a subclass
 crosses from the solution as its base type, unless one of these modules has a form for it. An instance of a subclass of
-numpy's array, and any other value of a solution, crosses as a handle, which stands for an object that stays in the
+a type of numpy or pandas, and any other value of a solution, crosses as a handle, which stands for an object that stays in the
 solution's process. Of a test's other values, only proxies cross, and functions, classes and modules of libraries (see
 the module `references`).
 
