@@ -2,10 +2,10 @@
 
 Plain data is None, bool, int of any size, float (bit for bit), complex, str (with lone surrogates), bytes, bytearray,
 list, tuple, dict, set, frozenset, range, slice, Ellipsis, views of dicts, Counter, OrderedDict, defaultdict, deque,
-Decimal, Fraction, dates and times, numpy scalars and arrays, and some builtin types themselves
-(BUILTIN_TYPES). The modules `library_values` and `tables` add further values of libraries. An instance of a subclass
-crosses from the solution as its base type, unless one of these modules has a form for it. An instance of a subclass of
-a type of numpy or pandas, and any other value of a solution, crosses as a handle, which stands for an object that stays in the
+Decimal, Fraction, dates and times, numpy scalars and arrays, and some builtin types themselves (BUILTIN_TYPES). The
+modules `library_values` and `tables` add further values of libraries. An instance of a subclass crosses from the
+solution as its base type, unless one of these modules has a form for it. An instance of a subclass of a type of numpy
+or pandas, and any other value of a solution, crosses as a handle, which stands for an object that stays in the
 solution's process. Of a test's other values, only proxies cross, and functions, classes and modules of libraries (see
 the module `references`).
 
