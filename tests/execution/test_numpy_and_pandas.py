@@ -431,3 +431,11 @@ def test_a_test_of_something_that_cannot_cross_shares_a_process(
 def test_a_test_of_something_that_crosses_shares_no_process(engine: Engine, text: str) -> None:
     result = verdict(engine, f"{IMPORTS}def f(x):\n    return np.float32(1)\n", [f"{IMPORTS}assert not ({text})\n"])
     assert result.isolation == "separate"
+
+
+def test_an_array_that_cannot_be_written_gets_no_new_contents() -> None:
+    target, changed = np.zeros(2), np.ones(2)
+    target.flags.writeable = False
+    sender = Encoder(lambda _: None, exact=False, table=[changed])
+    with pytest.raises(Malformed):
+        Decoder(sender.contents(changed), table=[]).replace(target)

@@ -96,7 +96,7 @@ class Decoder:
             (target.extend if isinstance(target, deque) else target.update)(fresh)
         elif isinstance(target, (list, bytearray)):
             target[:] = fresh
-        elif (target.shape, target.dtype) != (fresh.shape, fresh.dtype):
+        elif (target.shape, target.dtype) != (fresh.shape, fresh.dtype) or not target.flags.writeable:
             raise Malformed("the new contents of an array have another shape or type than the array")
         else:
             target[...] = fresh
