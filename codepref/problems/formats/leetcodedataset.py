@@ -13,6 +13,7 @@ from codepref.problems.fields import Row, text_field, why_unreadable
 from codepref.problems.formats.base import Format
 from codepref.problems.formats.python_tests import call_of_check, program_of, statement_field, text_tests
 from codepref.problems.formats.statements import kept
+from codepref.problems.kinds import kind_of
 from codepref.problems.source import parse
 from codepref.records import Problem, Test
 
@@ -25,7 +26,8 @@ def read(row: Row, where: str) -> Problem:
     task_id = row_id(row, "LeetCode", ("task_id", "question_id"), [source])
     name, call = call_of_check(text_field(row, "entry_point", where), where)
     tests = text_tests([source], task_id, "test", where)
-    if tests[0].kind == "check":  # the test defines `check` and does not call it
+    kind = kind_of(tests[0])
+    if kind.python and not kind.names_entry_point:  # the test defines `check` and does not call it
         tests = (Test(task_id, "0", f"{tests[0].source.rstrip()}\n\n\n{call}\n", "asserts"),)
     gold = program_of(first_text(row, "completion", "response"))
     return Problem(
