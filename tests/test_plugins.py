@@ -110,7 +110,7 @@ def test_an_unknown_rule_is_refused_with_all_names_of_rules(installed: Path, ver
     answer = pair(installed, verdicts, "longest", tmp_path / "pairs.parquet")
     assert answer.returncode == 2
     assert "unknown rule 'longest'" in answer.stderr
-    assert "all-tests, max-pass, dstc" in answer.stderr
+    assert "all-tests, near-miss, speed, max-pass, dstc" in answer.stderr
     assert "shortest" in answer.stderr
 
 

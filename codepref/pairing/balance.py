@@ -44,6 +44,8 @@ def balanced(
     Example: in five pairs the chosen answer has twice the length of the rejected one, and in two pairs half of it. Two
     of the five pairs are kept, and the two others.
     """
+    if not balance_length and max_easy_share >= 1:
+        return list(pairs)
     ranked = _ranked(pairs, seed)
     easy = {place for place in ranked if max_easy_share < 1 and ease.get(pairs[place].task_id, 0.0) >= EASY}
     units = _matched(pairs, ranked, easy) if balance_length else [(place,) for place in ranked]

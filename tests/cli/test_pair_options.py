@@ -11,7 +11,7 @@ from codepref.pairing.artifact import read_pairs
 PROBLEM = {"task_id": "p/0", "prompt": "Return n.", "entry_point": "f", "tests": ["assert f(100000) == 100000"]}
 FAST = "def f(n):\n    return n"
 SLOW = "def f(n):\n    k = 0\n    for _ in range(n * 30):\n        k += 1\n    return n"
-NEAR = "def f(n):\n    return -n"
+NEAR = "def f(n):\n    return 0"
 FAR = "def f(n):\n    total = []\n    return sum(total) * 2"
 
 
