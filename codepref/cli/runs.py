@@ -1,4 +1,4 @@
-"""The commands for whole runs: demo, run, status, show, report, push. `status` also describes an execution or a sampling."""
+"""The commands for whole runs: demo, run, status, show, report, push. `status` also describes executions and samplings."""
 
 from __future__ import annotations
 
