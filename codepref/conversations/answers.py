@@ -199,7 +199,10 @@ def _inferences(row: Row, where: str, used: set[str], left_out: Counter[str]) ->
 
 
 def _programs(row: Row, where: str, used: set[str], left_out: Counter[str]) -> Iterator[Answer]:
-    """Yield CodeContests' programs in the languages _PYTHON3. Each is put into a Markdown code block, as a chat model writes it."""
+    """Yield CodeContests' programs whose language is in _PYTHON3.
+
+    Each is put into a Markdown code block, as a chat model writes it.
+    """
     used.update(_CONTEST)
     prompt = [{"role": "user", "content": _statement(row, "description", where)}]
     task = id_of(row, where, used, ("name", *IDS))

@@ -39,9 +39,9 @@ def prompt_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Messag
     """Return the prompt of a row, or [] if all its columns REQUESTS are empty.
 
     The request is the first of REQUESTS that is not empty: a text, or a list of messages. The texts of its ADDITIONS
-    follow in its last message, unless this message contains them already or they stand for no input. The turns in `history` come before it, and
-    the texts in SYSTEMS come first. used: receives the names of the columns that were read. Raises UserError for values
-    in another form.
+    follow in its last message, unless this message contains them already or they stand for no input. The turns in
+    `history` come before it, and the texts in SYSTEMS come first. used: receives the names of the columns that were
+    read. Raises UserError for values in another form.
     """
     name = next((name for name in REQUESTS if filled(row.get(name))), None)
     if name is None:
