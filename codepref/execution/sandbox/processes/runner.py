@@ -218,12 +218,12 @@ class TestRunner:
         send(output, data)
 
     def _may_share(self, test: PreparedTest, value: Any) -> bool:
-        """Return whether the test may share a process with the solution, since its value cannot cross between
-        processes.
+        """Return whether the test may share a process with the solution.
 
-        It may if the test or the helpers made the value, or if the text of the test shows an argument that may be
-        unable to cross and none that is made of an answer (see `handing.may_hand_over`). It may not if the test
-        anywhere uses an answer as a list or a table (see `handing.asks_data`).
+        value: what the test handed over and what cannot cross between processes. The test may share a process if the
+        test or the helpers made the value, or if the text of the test shows an argument that may be unable to cross and
+        none that is made of an answer (see `handing.may_hand_over`). It may not if the test anywhere uses an answer as
+        a list or a table (see `handing.asks_data`).
         """
         if test.analysis is not None and test.analysis.stays:
             return False
