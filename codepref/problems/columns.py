@@ -70,11 +70,10 @@ def _decoded_text(text: str, name: str, where: str) -> Any:
 
 
 def structs(value: Any, name: str, where: str) -> list[dict[str, Any]]:
-    """Return a list of structs. A struct of lists becomes a list of structs, and its parts that are no lists are left
-    out.
+    """Return a list of structs.
 
-    Text is not decoded. None, and a struct without a list, give []. Raises UserError for another form, and for lists of
-    different lengths.
+    A struct of lists becomes a list of structs, and its parts that are no lists are left out. Text is not decoded.
+    None, and a struct without a list, give []. Raises UserError for another form, and for lists of different lengths.
 
     >>> structs({"input": ["1", "2"], "output": ["3", "4"]}, "tests", "")
     [{'input': '1', 'output': '3'}, {'input': '2', 'output': '4'}]
