@@ -32,8 +32,10 @@ def read_rstar(row: Row, where: str) -> Problem:
 
 
 def read_cure(row: Row, where: str) -> Problem:
-    """Return the problem of one row of CURE. The id comes from `task_id` or `problem_id`. The examples are not among
-    the tests."""
+    """Return the problem of one row of CURE. The id comes from `task_id` or `problem_id`.
+
+    The examples are not among the tests.
+    """
     statement = text_field(row, "question", where)
     method = row.get("exe_method") or "stdin"
     if method not in ("stdin", "stdio"):
