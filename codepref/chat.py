@@ -94,8 +94,9 @@ class Chat:
     def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
         """Return the token ids of a prompt, to which the model adds its answer.
 
-        Raises TemplateError as `encode` does, and if the template leaves out the system turn or changes a text. Changes
-        of blank lines, of white space at the ends of lines, and of white space before and after a text are accepted.
+        Raises TemplateError as `encode` does. Raises it also if the template leaves out the system turn or changes the
+        text of a system, user or assistant turn. Changes of blank lines, and of white space at the ends of lines or at
+        both ends of a text, are accepted.
         """
         turns = self.prompt(messages)
         fault = self.fault(turns, prompt=True)
@@ -233,8 +234,9 @@ def _turn(role: str, content: str) -> Message:
 
 
 def _lacking(rendered: str, turns: Sequence[tuple[str, str]]) -> str:
-    """Return the role of the first turn whose text is missing from `rendered`, or "" if none is missing.
+    """Return the role of a turn whose text is missing from `rendered`, or "" if no text is missing.
 
+    If several texts are missing, the first user or assistant turn among them is named.
     turns: pairs (role, text). The texts must stand in the order of the turns. A system text may stand anywhere, since
     some templates put it into the last user turn. Texts of other roles than system, user and assistant are not looked
     for, since templates write them in their own way.

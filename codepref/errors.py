@@ -1,4 +1,4 @@
-"""Exceptions, one class for each cause: the user's input, this machine, codepref itself, or a refused result.
+"""Exceptions, one class for each cause: wrong input, the machine, a part of codepref, or a refused result.
 
 A single failure of a model raises no exception. A solution that crashes gets a verdict, an answer without code passes
 no test, and tests that cannot be used are dropped and counted. An exception stops the work. Each class holds the status
@@ -32,13 +32,16 @@ class UserError(CodeprefError):
 
 
 class MachineError(CodeprefError):
-    """This machine lacks something, such as Landlock, disk space, memory or an optional package."""
+    """The machine lacks something, such as Landlock, disk space, memory or an optional package.
+
+    It is also raised if a service cannot be reached or used, such as the hub, a Ray cluster or `codepref serve`.
+    """
 
     exit_status = 3
 
 
 class InfrastructureError(CodeprefError):
-    """A part of codepref or a program that it uses failed, such as the sandbox or ruff.
+    """A part of codepref, or a program or a server that it uses, failed, such as the sandbox or ruff.
 
     This never counts as a failure of a model.
     """

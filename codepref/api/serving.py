@@ -41,8 +41,7 @@ def serve(
     notify: called with the address when the server listens.
 
     Raises UserError for wrong values. Raises MachineError if this machine lacks what the sandbox needs, if the
-    address cannot be used, or if the packages of the extra `serve` are missing. Raises another CodeprefError if the
-    engine fails while it starts.
+    address cannot be used, if the packages of the extra `serve` are missing, or if the engine fails while it starts.
     """
     from codepref.service.settings import TOKEN_VARIABLE, ServiceSettings
 

@@ -49,8 +49,9 @@ def train(
     pairs: a file, a hub name, Pair records, a PairSet, or rows such as a `datasets.Dataset` (see
     `codepref.pairing.artifact.read_pairs`). The method `kto` learns from both sides as single answers, and `sft` from
     the chosen sides. Both leave out an answer that is chosen and rejected in the pairs of a problem.
-    verdicts: a folder that `execute` wrote. `rft` and `sft` learn from correct solutions, at most four of each problem.
-    `kto` also learns from wrong solutions, at most four of each problem.
+    verdicts: a folder that `execute` wrote, but not matrices, which hold no prompts. `rft` and `sft` learn from
+    correct solutions, at most four of each problem. `kto` also learns from wrong solutions, at most four of each
+    problem.
     `codepref.training.examples.examples_from_verdicts` says which solutions are left out.
     data: demonstrations for `sft`, or answers with a label for `kto`: a file, a hub name, or rows (see
     `codepref.training.demonstrations`).
@@ -63,11 +64,11 @@ def train(
     are tried first, and the best one is taken.
     log: called with a message for each such trial.
     unconfined: run the sampled answers without Landlock.
-    strict: refuse a source of problems with a bad row, which is left out by default.
+    strict: refuse a source of problems that has a bad row. By default bad rows are left out, with a warning.
     overrides: keys of TrainingSection, such as method, beta, learning_rate, epochs or lora_rank, except `rounds` and
     `round_start`.
-    Raises UserError for settings that are unknown or do not fit together, for a source that cannot be read or that the
-    method cannot learn from, and what `codepref.training.train.train` raises.
+    Raises UserError for settings that are unknown, out of range or do not fit together, for a source that cannot be
+    read or that the method cannot learn from, and what `codepref.training.train.train` raises.
     """
     from codepref.training.job import TrainingJob
     from codepref.training.train import train as run
@@ -118,7 +119,10 @@ def _online_problems(problems: Sequence[Problem], model: str, online: OnlineSect
 
 
 def _validation(validation: Problems, model: str, settings: ValidationSection, unconfined: bool, strict: bool) -> Any:
-    """Return the settings of the validation. Raises UserError if there is no problem, or a problem without tests."""
+    """Return the settings of the validation.
+
+    Raises UserError if the problems cannot be read, if there is none, or if a problem has no tests.
+    """
     from codepref.models import model_templates
     from codepref.training.job import ValidationSettings
 
@@ -182,7 +186,7 @@ def _training_data(pairs: Any, verdicts: Any, data: Any, settings: TrainingSecti
 def answers_of(data: Any, verdicts: Any, seed: int) -> Examples:
     """Return the single answers in demonstrations, or in verdicts if `data` is None. `train` explains both.
 
-    Raises UserError for a source that cannot be read, and for verdicts that are not given as a path.
+    Raises UserError for a source that cannot be read or has a malformed row, and for verdicts that are not a path.
     """
     from codepref.problems.load import read_rows
     from codepref.training.demonstrations import examples_from_rows

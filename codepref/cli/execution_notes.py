@@ -100,8 +100,9 @@ def note_vacuous(summary: Mapping[str, Any], log: Log) -> None:
     if problems:
         causes = [f"{task} ({cause})" for task, cause in problems.items()]
         log(
-            f"codepref: problems whose tests prove nothing: {len(problems):,} ({_list_first(causes)}). A program that "
-            f"does nothing passes all of their tests. Solutions that pass these tests are unjudged ({SKIPPED})"
+            f"codepref: problems whose tests prove nothing: {len(problems):,} ({_list_first(causes)}). These "
+            "tests cannot tell a right solution from a program that does nothing. Solutions that pass them, or all "
+            f"solutions if no test is left, are unjudged ({SKIPPED})"
         )
 
 

@@ -1,4 +1,7 @@
-"""The commands for whole runs: demo, run, status, show, report, push."""
+"""The commands for whole runs: demo, run, status, show, report, push.
+
+`status` also describes an execution or a sampling.
+"""
 
 from __future__ import annotations
 

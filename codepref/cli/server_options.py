@@ -69,10 +69,11 @@ def add_server(parser: argparse.ArgumentParser) -> None:
 
 
 def read_server(options: Namespace, *, launched: bool = False) -> ModelServer | None:
-    """Return the settings of calls to servers, or None if the options name none.
+    """Return the settings of calls to servers, or None if no option of `add_server` is given.
 
     launched: whether codepref starts the server. The options then need no --base-url.
-    Raises UserError for values out of range, and for options of a server without --base-url.
+    Raises UserError for values out of range. Unless `launched` is true, it is also raised for other options of
+    `add_server` without --base-url.
     """
     values = {name: value for name in _NAMES if (value := getattr(options, name)) is not None}
     if not values.get("base_url"):

@@ -7,7 +7,8 @@ import re
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 _ENDPOINTS = ("/chat/completions", "/completions", "/models", "/responses", "/embeddings", "/messages", "/chat")
-"""Paths of single functions of a server. People copy such paths from examples. The base address ends before them."""
+"""Paths of the functions of an API. People copy addresses with such a path from examples. The base address ends before
+the path."""
 _VERSION = re.compile(r"/v\d+[a-z0-9]*$")
 _LOGIN = re.compile(r"(?:(?<=//)|^(?!.*//))(?:[^/?#:@]*:(?!\d+(?:[/?#]|$)).*@|[^/?#]*@)", re.DOTALL)
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb<>"
@@ -36,7 +37,8 @@ def address_mistake(base_url: str) -> str:
 def split_address(base_url: str) -> tuple[str, dict[str, str]]:
     """Return the base address and its query.
 
-    Quotes and angle brackets around the address, final slashes and the path of a single function are removed.
+    Quotes and angle brackets around the address, final slashes, a fragment, and the path of a function of the API, such
+    as /chat/completions, are removed.
 
     >>> split_address("https://host/openai/v1/chat/completions?api-version=2")
     ('https://host/openai/v1', {'api-version': '2'})
@@ -56,8 +58,9 @@ def has_version(address: str) -> bool:
 def hidden_login(address: str) -> str:
     """Return an address without the login and without the query, which can hold keys.
 
-    People write passwords without escapes. So the login ends at the last `@` before the path. If the text after the
-    first colon is not a port, the login ends at the last `@` of the whole address, since the password can hold a slash.
+    The login ends at the last `@` before the path, since people write passwords without escapes. If the text after the
+    first colon behind `//` is not a port, the login ends at the last `@` of the whole address, since the password can
+    hold a slash.
 
     >>> hidden_login("http://me:p@ss/word@host:8000/v1")
     'http://host:8000/v1'

@@ -34,7 +34,8 @@ ANSWERS = (
     "llm_response",
     "generation",
 )
-"""The columns that may hold an answer. The first one that is not empty is used."""
+"""The columns that may hold an answer. The first one that is not empty is used, unless a conversation ends with the
+answer."""
 
 LABELS = ("label", "kto_tag")
 IDS = ("task_id", "problem_id", "prompt_id", "question_id")
@@ -51,6 +52,7 @@ _INFERENCES = ("inferences", "question")
 _CONTEST = ("solutions", "incorrect_solutions", "description")
 """CodeContests' columns of right and wrong programs and of their problem."""
 _PYTHON3 = {3, "3", "PYTHON3", "python3", "PYTHON", "python"}
+"""The values of `language` that are taken for Python 3."""
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -84,8 +86,8 @@ def answers_of_row(row: Row, where: str, used: set[str], left_out: Counter[str])
     """Yield the answers of a row.
 
     used: receives the names of the columns that were read. left_out: receives the numbers of answers that cannot be
-    used, by reason. where: the file and the line, for messages. Raises UserError for a row in none of the known forms,
-    and for wrong values.
+    used, by reason. where: the file and the line, for messages. It can also become the `task_id` of an answer if no
+    column names the problem. Raises UserError for a row in none of the known forms, and for wrong values.
     """
     if all(name in row for name in _INFERENCES):
         yield from _inferences(row, where, used, left_out)
@@ -106,9 +108,9 @@ def id_of(row: Row, default: str, used: set[str], names: Sequence[str] = IDS) ->
 
 
 def label_of(row: Row, where: str, used: set[str]) -> bool | None:
-    """Return the label of a row, or None if it has no column for one. Raises UserError for other values than labels.
+    """Return the label of a row, or None if it has no column for one.
 
-    Labels are true, false, 1 and 0, also as text.
+    Labels are true, false, 1 and 0, also as text. Raises UserError for other values in the column, such as null.
     """
     name = next((name for name in LABELS if name in row), None)
     if name is None:
@@ -169,8 +171,8 @@ def _single(row: Row, where: str, used: set[str], left_out: Counter[str]) -> Ite
 def _split(prompt: list[Message], answer: list[Message]) -> tuple[list[Message], list[Message]]:
     """Return a prompt and an answer.
 
-    A whole conversation in the answer's column is split: its last message is the answer, and the others belong to the
-    prompt.
+    prompt, answer: the messages in the columns of the prompt and of the answer. If the column of the answer holds a
+    whole conversation, its last message is the answer, and its other messages belong to the prompt.
     """
     if answer[0]["role"] == "assistant" or len(answer) == 1:
         return prompt, answer
@@ -197,7 +199,10 @@ def _inferences(row: Row, where: str, used: set[str], left_out: Counter[str]) ->
 
 
 def _programs(row: Row, where: str, used: set[str], left_out: Counter[str]) -> Iterator[Answer]:
-    """Yield CodeContests' programs in Python 3. Each is put into a Markdown code block, as a chat model writes it."""
+    """Yield CodeContests' programs whose language is in _PYTHON3.
+
+    Each is put into a Markdown code block, as a chat model writes it.
+    """
     used.update(_CONTEST)
     prompt = [{"role": "user", "content": _statement(row, "description", where)}]
     task = id_of(row, where, used, ("name", *IDS))

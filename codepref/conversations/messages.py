@@ -39,7 +39,8 @@ def is_messages(value: Any) -> bool:
 def messages_of(value: Any, name: str, where: str, *, role: str = "user") -> list[Message]:
     """Return the messages in a value of a column.
 
-    A text becomes one message of `role`. If the content of a message is a list of text parts, they are joined.
+    A value is a message, a list of messages, or the JSON text of either. Another text becomes one message of `role`. If
+    the content of a message is a list of text parts, they are joined.
     name, where: the column, and the file and the line, for error messages. Raises UserError for other values, for
     messages with calls of tools or with content that is not text, and for a speaker in `from` without a known role.
     """

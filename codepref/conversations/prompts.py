@@ -39,9 +39,9 @@ def prompt_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Messag
     """Return the prompt of a row, or [] if all its columns REQUESTS are empty.
 
     The request is the first of REQUESTS that is not empty: a text, or a list of messages. The texts of its ADDITIONS
-    follow it, unless it contains them already or they stand for no input. The turns in `history` come before it, and
-    the texts in SYSTEMS come first. used: receives the names of the columns that were read. Raises UserError for values
-    in another form.
+    follow in its last message, unless this message contains them already or they stand for no input. The turns in
+    `history` come before it, and the texts in SYSTEMS come first. used: receives the names of the columns that were
+    read. Raises UserError for values in another form.
     """
     name = next((name for name in REQUESTS if filled(row.get(name))), None)
     if name is None:
@@ -97,7 +97,7 @@ def history_of(row: Mapping[str, Any], where: str, used: set[str]) -> list[Messa
 
 
 def _add(request: list[Message], value: Any, name: str, where: str) -> None:
-    """Add a text to the last message of a request. A text that the request holds already is not added."""
+    """Add a text to the last message of a request, unless that message contains it already."""
     if not isinstance(value, str):
         raise UserError(f"{where}: `{name}` must be text, not {type(value).__name__}")
     if value.strip() not in request[-1]["content"]:

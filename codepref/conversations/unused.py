@@ -27,7 +27,10 @@ class Columns:
         self._unused.update(str(name) for name, value in row.items() if name not in read and filled(value))
 
     def warn(self, source: str, left_out: Mapping[str, int] | None = None) -> None:
-        """Warn of columns that were not read, and of what was left out, by reason. Without either, do nothing."""
+        """Warn of columns that hold something and were not read, and of what was left out. Without either, do nothing.
+
+        left_out: the numbers of what was left out, by reason.
+        """
         lines = [f"{count:,} left out: {reason}" for reason, count in (left_out or {}).items()]
         if self._unused:
             names = [

@@ -108,8 +108,8 @@ class Engine:
 
         Tasks are read ahead, within the limits that MAX_TASKS_AHEAD describes. If the generator is closed early,
         workers that are busy are ended.
-        Raises UserError for a malformed task. Raises MachineError if the limits of this process are too low, or if
-        workers cannot start or cannot do their work.
+        Raises UserError for a malformed task. Raises MachineError if a resource limit of this process (ulimit) is too
+        low, or if workers cannot start or cannot do their work.
         """
         limits, source = limits or Limits(), iter(tasks)
         check_rlimits(limits, self.jobs)

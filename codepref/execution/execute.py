@@ -76,8 +76,8 @@ def execute(
         execute([problem], [Solution("t", 0, "def f(x): return x + 1")])[0].verdicts[0].codes == "P"
 
     Raises UserError for mistakes in the input, such as a solution or test of an unknown task, a solution id that occurs
-    twice, or a malformed test, and when another execution uses `out`. Raises MachineError if this machine lacks
-    something, such as Landlock or disk space.
+    twice, or a test of an unknown kind or, if its kind is written in JSON, of another form. Raises UserError also when
+    another execution uses `out`. Raises MachineError if this machine lacks something, such as Landlock or disk space.
     """
     if out is not None:
         settings: dict[str, Any] = {"limits": limits, "jobs": jobs, "unconfined": unconfined, "progress": progress}
@@ -114,8 +114,8 @@ def execute_into(
     """Run solutions as `execute` does, and write files into `out`. The solutions need not fit into memory.
 
     The files are verdicts.parquet, tests.parquet, details.parquet, problems.jsonl and, last, summary.json. If an
-    earlier run into `out` was killed, this continues it for tasks that have not changed. If `out` holds a finished run
-    over the same input, nothing runs again.
+    earlier run into `out` was interrupted, its verdicts are used again for tasks that have not changed. If `out` holds
+    a finished run over the same input, nothing runs again.
 
     solutions: read once and kept on disk. All of them are read, and mistakes are reported, before the first one runs.
 
@@ -154,7 +154,10 @@ def execute_into(
 
 
 def _resume(parts: Parts, spool: Spool, keys: Mapping[str, str]) -> None:
-    """Take over the verdicts of a killed run, for tasks that have not changed."""
+    """Take over the verdicts of an interrupted run, for tasks that have not changed.
+
+    keys: the key of each task, by task id.
+    """
     tasks = {key: task for task, key in keys.items()}
     for key, verdicts in parts.read():
         if key in tasks:
@@ -204,7 +207,7 @@ class _Work:
         self._check_tests(spool.counts)
 
     def _check_tests(self, tasks: Iterable[str]) -> None:
-        """Raise UserError for malformed tests, before the first solution runs."""
+        """Raise UserError if a test cannot be encoded (see `encode_task`), before the first solution runs."""
         wrong: list[str] = []
         for task in tasks:
             try:
@@ -233,9 +236,9 @@ class _Work:
         log: Log,
         folder: Path | None = None,
     ) -> AbstractContextManager[TaskRunner]:
-        """Return the engine of this execution, which reports its progress as numbers of solutions.
+        """Return the engine of this execution. It calls `progress` with numbers of solutions.
 
-        folder: where the engine also writes its progress for `codepref status`.
+        folder: where the progress is also written, for `codepref status`. None writes it nowhere.
         """
         done = 0
         file = None if folder is None else ProgressFile(folder, "solutions")

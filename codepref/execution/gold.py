@@ -37,8 +37,9 @@ def check_gold(
 ) -> list[GoldFailure]:
     """Run gold solutions against their problems' own tests, and return those that are not shown to be correct.
 
-    These solutions failed a test, or a test has no result, or the tests prove nothing (see `Verdict.correct`).
-    Problems without a gold solution or without tests are left out. The result is in the order of the problems.
+    A returned solution failed a test, or one of its tests has no result, or the tests prove nothing (see
+    `Verdict.correct`). Problems without a gold solution or without tests are skipped. The result is in the order of the
+    problems.
     Raises what `execute` raises.
     """
     checked = [problem for problem in problems if problem.gold is not None and problem.tests]
@@ -63,8 +64,8 @@ class ProblemCheck:
         codes: the verdict codes of the gold solution.
         detail: the first failure of the gold solution, or the reason why it is unjudged, or "".
         vacuous: the ids of tests that prove nothing.
-        proves_nothing: in words, which programs that do nothing pass all tests that are left, or "" (see
-        `Screening.passed_by`).
+        proves_nothing: words for programs that should fail and pass all tests that are left, or the reason why no test
+            is left, or "" (see `Screening.passed_by`).
     """
 
     task_id: str

@@ -1,8 +1,9 @@
 """The spool keeps the rows of one execution. With an output folder it keeps them on disk, otherwise in memory.
 
 The spool is a temporary database of the input lines, the distinct programs of each task, and their verdicts. It is
-filled before anything runs. It yields pending programs in pieces, and rows in the order of the tables. It is deleted
-when the run ends. A run that was killed is continued from another file, which `codepref.execution.parts` describes.
+filled before anything runs. It yields pending programs in pieces, and rows in the order of the tables: by task, and
+within a task in the order of the input. It is deleted when the run ends. A run that was killed is continued from
+another file, which `codepref.execution.parts` describes.
 """
 
 from __future__ import annotations

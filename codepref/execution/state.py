@@ -24,7 +24,7 @@ from codepref.records import (
 MAX_FAILURES = 3
 """How many lost workers or failed preparations lead to the code I.
 
-A solution gets the code I after this many workers were lost while it was their next solution without a result. All
+A solution gets the code I after this many workers were lost while it was their next solution to get a result. All
 waiting solutions of a task get the code I after this many failed preparations of the task.
 """
 
@@ -141,7 +141,10 @@ class TaskState:
         return sum(self._copies[source] for source in self._results)
 
     def next_job(self, *, last: bool = True) -> Job:
-        """Return a job with the next waiting solutions. last: whether the other workers may lack other tasks."""
+        """Return a job with the next waiting solutions.
+
+        last: whether the other workers may lack other tasks. The job then leaves solutions for them.
+        """
         # Jobs shrink towards the end, so that the workers end at about the same time.
         share = math.ceil(len(self._waiting) / (2 * self._jobs)) if last else len(self._waiting)
         return self.take(min(len(self._waiting), MAX_JOB, share))

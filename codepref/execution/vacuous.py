@@ -1,11 +1,14 @@
-"""Finds tests that prove nothing, by running programs that do nothing.
+"""Finds tests that prove nothing, by reading them and by running three programs that do nothing.
 
-A test is left out if it uses nothing of a solution. It is also left out if both a program whose functions raise and a
-program whose functions return None pass it, since nearly every solution then passes it. (If solutions are whole
-programs, one of the two programs ends with status 1, and the other prints nothing.) If one of three such programs
-passes all tests that are left of a problem, then these tests cannot tell a right solution from a program that does
-nothing. A solution that passes them is unjudged. The same holds if the tests that are left check no result, so that
-nearly every program that raises nothing passes them.
+The functions of the first program raise, those of the second return None, and those of the third return the text WRONG.
+If solutions are whole programs, the first program ends with status 1, the second prints nothing, and the third prints
+WRONG.
+
+A test in Python is left out if it uses nothing of a solution. A test is also left out if the first two programs pass
+it, since nearly every solution then passes it. If no test of a problem is left, all its solutions are unjudged. If one
+of the three programs passes all tests that are left, then these tests cannot tell a right solution from a program that
+does nothing. A solution that passes them is unjudged. The same holds if the tests that are left check no result, so
+that nearly every program that raises nothing passes them.
 """
 
 from __future__ import annotations
@@ -57,7 +60,7 @@ class Screening:
     left_out: the positions of the tests that prove nothing. passed_by: words for the programs that pass all other tests
     of the problem, such as "a program whose functions return None" or "nearly every program that raises nothing", or ""
     if no such program is known. unjudged: no test proves anything, so no solution is judged. All tests then stay in the
-    tables, with the code S, and `passed_by` is the reason.
+    tables, with the code S, and `passed_by` says why no test proves anything.
     """
 
     left_out: tuple[int, ...] = ()
@@ -203,13 +206,20 @@ def _screening(pending: Pending, codes: Sequence[str]) -> Screening:
     if pending.proven:
         return Screening(left_out)
     if all(vacuous):
-        return Screening(left_out, "programs that do nothing pass all of them", unjudged=True)
+        return Screening(left_out, _why_no_test_is_left(pending), unjudged=True)
     for name, row in zip(pending.programs, codes, strict=True):
         if all(code == PASS for code, left in zip(row, vacuous, strict=True) if not left):
             return Screening(left_out, name)
     if all(silent or left for silent, left in zip(pending.silent, vacuous, strict=True)):
         return Screening(left_out, "nearly every program that raises nothing")
     return Screening(left_out)
+
+
+def _why_no_test_is_left(pending: Pending) -> str:
+    if not pending.own:
+        return "they use nothing of a solution"
+    others = ", and the others use nothing of a solution" if pending.independent else ""
+    return f"programs that do nothing pass {'some' if others else 'all'} of them{others}"
 
 
 def do_nothing_programs(problem: Problem, tests: Sequence[Test]) -> dict[str, str]:
@@ -242,7 +252,7 @@ def _is_free(name: str) -> bool:
 
 
 def _is_independent(test: Test, problem: Problem) -> bool:
-    """Return whether a test in Python names nothing that a solution defines."""
+    """Return whether a test is in Python and names nothing that a solution can define."""
     return kind_of(test).python and not depends_on_solution(test.source, problem.entry_point, problem.helpers)
 
 

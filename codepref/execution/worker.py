@@ -47,7 +47,7 @@ MAX_MESSAGE_BYTES = 1 << 29
 
 
 class WorkerLost(InfrastructureError):
-    """A worker has ended, was not ready in time, or sent a wrong message."""
+    """A worker has ended, was not ready in time, sent a wrong message, or cannot be sent a message."""
 
 
 @functools.cache
@@ -119,8 +119,9 @@ def _folders(paths: list[str]) -> list[str]:
 
 
 class Worker:
-    """A supervisor process, which is confined unless `unconfined` is true. It takes tasks after `wait_ready`.
+    """A supervisor process. It takes tasks after `wait_ready`.
 
+    unconfined: run the process without Landlock.
     Raises MachineError if no process can be started or no scratch folder can be made.
 
     Attributes:

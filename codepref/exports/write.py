@@ -20,7 +20,7 @@ from codepref.storage.files import check_target, write_jsonl, write_parquet, wri
 class Exported:
     """What `export` has written.
 
-    out: the file of rows. rows: their number. left_out: the numbers of rows that were left out, by reason.
+    out: the file of rows. rows: their number. left_out: the numbers of rows or answers that were left out, by reason.
     settings: the lines for the user's configuration, each with the path of its file.
     """
 
@@ -62,7 +62,7 @@ def write_rows(layout: Layout, items: Iterable[Any], out: Path, source: str) -> 
 
     An item is left out and counted if the trainer would drop or misread it, or if a text in it holds a lone surrogate.
     source: the name of the items' source. Raises UserError if no item is left, and for settings that cannot be merged
-    into a file that is there already.
+    into a file that is there already. Raises what `atomic_open` raises.
     """
     left_out: Counter[str] = Counter()
     count = 0

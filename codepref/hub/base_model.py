@@ -15,10 +15,10 @@ ADAPTER = "adapter_config.json"
 def hub_name(model: str, run_dir: Path) -> str:
     """Return `model` if it has the form of a hub name OWNER/NAME and is not a local path, and "" otherwise.
 
-    The hub is not asked. A relative path such as `models/base` looks like a hub name. It counts as a local path if it
-    exists or is the name of a GGUF file. It also counts as a local path if `model` is the run's model and run.json
-    holds another fingerprint of it than `codepref.models.fingerprint` returns now, since the folder then existed when
-    the run began.
+    The hub is not asked. A relative path such as `models/base` has the form of a hub name too. It counts as a local
+    path if it exists or is the name of a GGUF file. A path that does not exist now also counts as local if `model` is
+    the run's model and existed when the run began. The fingerprint in run.json then differs from the one that
+    `codepref.models.fingerprint` returns now.
     """
     owner, slash, name = model.partition("/")
     if (

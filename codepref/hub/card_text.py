@@ -1,4 +1,4 @@
-"""The texts of the model's card and of the pairs' card. They are made from summary.json."""
+"""Makes the texts of the model's card and of the pairs' card from summary.json."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def model_body(summary: Mapping[str, Any], name: str, base: str) -> str:
 def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
     """Return the text of the pairs' card after the metadata. base: as for `model_body`."""
     pairs, rule = summary.get("pairs") or {}, _section(summary, "pairing").get("rule", "")
-    problems = _problems(summary)
+    instructions = public_name(str(_section(summary, "instructions").get("source") or ""))
+    tasks = "instructions" if instructions else "problems"
     source = public_name(str(_section(summary, "pairing").get("source") or ""))
     sizes = f"{count(pairs.get('count'))} preference pairs of {count(pairs.get('problems'))} "
     lines = [f"# {name}", "", sizes]
@@ -96,14 +97,15 @@ def data_body(summary: Mapping[str, Any], name: str, base: str) -> str:
         lines[-1] += f"prompts, read from `{source}`. No model of this run wrote them."
     else:
         lines[-1] += (
-            f"problems from `{problems.get('train', '')}`, chosen by the pairing rule `{rule}` among the answers "
+            f"{tasks} from `{instructions or _problems(summary).get('train', '')}`, chosen by the pairing rule "
+            f"`{rule}` among the answers "
         )
         lines[-1] += f"of {_source(summary, base)} (seed {summary.get('seed', '')})."
     if _section(summary, "pairing").get("repair", "none") != "none":
         lines[-1] += " The prompt of a pair whose rule ends in `-repair` asks to correct the rejected program."
     lines += ["", _right(pairs), "", "| column | content |", "|---|---|"]
     lines += [f"| `{column}` | {content} |" for column, content in COLUMNS]
-    licence = "The problems keep the licence of their data set. A model wrote each answer."
+    licence = f"The {tasks} keep the licence of their data set. A model wrote each answer."
     lines += ["", f"The pairs keep the licence of `{source}`." if source else licence, ""]
     if dropped := {k: v for k, v in ((summary.get("dropped") or {}).get("pairs") or {}).items() if v}:
         lines += ["Left out: " + "; ".join(f"{n:,} × {reason}" for reason, n in dropped.items()) + ".", ""]
@@ -122,10 +124,10 @@ def _source(summary: Mapping[str, Any], base: str) -> str:
 
 
 COLUMNS = (
-    ("task_id", "the problem"),
+    ("task_id", "the problem or the instruction"),
     ("prompt, chosen, rejected", "lists of messages, in the form that TRL's trainers take"),
     ("rule, confidence", "the rule, and its confidence in [0, 1] that chosen is better than rejected"),
-    ("chosen_id, rejected_id", "the numbers of the two answers among the problem's answers, from 0"),
+    ("chosen_id, rejected_id", "the numbers of the two answers among the answers to the same task, from 0"),
     ("evidence", "what the rule saw, as JSON text"),
 )
 

@@ -24,7 +24,7 @@ def write_cards(run_dir: Path) -> list[Path]:
     The cards are checkpoint/README.md for a run with a checkpoint, and pairs.md for a run with pairs. Both name the
     licence in the recipe's `hub.license`. If this key is empty, the model's card names the licence that the card of a
     local base model names. Without such a licence, a card says `other`. The metadata of the model's card holds the
-    aligned model's pass@k in the hub's form of evaluation results.
+    aligned model's pass@k in the hub's form of evaluation results. A card that is up to date is not written again.
     """
     summary = read_json(run_dir / "summary.json")
     resolved = summary.get("recipe_resolved") or {}

@@ -1,4 +1,4 @@
-"""Reads CODAL-Bench (coseal/codal-bench): instructions with preferences, and one reference model's answer to each."""
+"""Reads CODAL-Bench (coseal/codal-bench): instructions with preferences, and a reference answer to each."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def load_benchmark(source: str | Path, *, reference: str | None = None) -> Bench
     """Read a benchmark with the columns `instruction`, `preference`, and a reference answer.
 
     source: JSON lines, JSON, Parquet or a hub name. reference: a column, or a model whose answers are in the column
-    `MODEL_response` (published: gpt-4, claude-3-sonnet-20240229, ...); None takes the column `reference`, or the only
-    `*_response` column. A row whose `task_id` is missing, empty or 0 gets the id `codal/NUMBER`, where NUMBER counts
-    rows from 0. Raises UserError for a source without rows, and if the first row does not show which column holds the
-    reference answers. Raises UserError for rows that lack an instruction, a known preference or a reference answer, and
-    for a repeated task_id. The message names at most five of these rows. Raises what `read_rows` and `request_texts`
-    raise.
+    `MODEL_response`, such as gpt-4 or claude-3-sonnet-20240229 of the published file. None takes the column
+    `reference`, or the only `*_response` column. A row whose `task_id` is missing, empty or 0 gets the id
+    `codal/NUMBER`, where NUMBER counts rows from 0. Raises UserError for a source without rows, and if the first row
+    does not show which column holds the reference answers. Raises UserError for rows that lack an instruction, a known
+    preference or a reference answer, and for a repeated task_id. The message names at most five of these rows. Raises
+    what `read_rows` and `request_texts` raise.
     """
     rows = list(read_rows(str(source)))
     if not rows:

@@ -70,8 +70,9 @@ def _decoded_text(text: str, name: str, where: str) -> Any:
 
 
 def structs(value: Any, name: str, where: str) -> list[dict[str, Any]]:
-    """Return a list of structs. A struct of lists becomes such a list, and its other parts are left out.
+    """Return a list of structs.
 
+    A struct of lists becomes a list of structs, and its parts that are no lists are left out. Text is not decoded.
     None, and a struct without a list, give []. Raises UserError for another form, and for lists of different lengths.
 
     >>> structs({"input": ["1", "2"], "output": ["3", "4"]}, "tests", "")
@@ -203,10 +204,10 @@ def unfenced(text: str) -> str:
 
 
 def seconds_of(value: Any, *, unit: float = 1.0) -> float | None:
-    """Return a time limit in seconds, or None if the value has no known form or is not above 0 and below 1e9 seconds.
+    """Return a time limit in seconds, or None if the value has no known form or is not between 0 and 1e9 seconds.
 
-    value: a number, a text such as "2.0 seconds" or "1500 ms", or {"seconds": 1, "nanos": 500000000}. unit: the seconds
-    of a number without a unit.
+    value: a number, a text such as "1500", "2.0 seconds" or "1500 ms", or {"seconds": 1, "nanos": 500000000}. unit: the
+    length in seconds of the unit in which a number without a unit counts.
 
     >>> seconds_of("2.0 seconds"), seconds_of({"seconds": 1, "nanos": 500000000}), seconds_of(1500, unit=0.001)
     (2.0, 1.5, 1.5)

@@ -16,7 +16,7 @@ from typing import Any
 from codepref.errors import UserError
 
 DATE_COLUMNS = ("contest_date", "release_date", "estimated_date", "date", "contest_start", "start_date", "created_at")
-"""The columns that may hold the date of a problem. A window uses the first of them that a row has."""
+"""The columns that may hold the date of a problem. The options `from` and `to` use the first of them that a row has."""
 
 FORM = "COLUMN=VALUE, COLUMN=VALUE|VALUE, COLUMN!=VALUE, COLUMN>=NUMBER, COLUMN<DATE or COLUMN~TEXT"
 
@@ -68,13 +68,14 @@ class Condition:
         A row without the column meets no condition, except that != treats the missing value as null.
 
         - `=` and `!=` compare numbers as numbers, dates such as 2024-08 as periods, and other values as texts. Upper
-          and lower case count as equal. `a|b` stands for a or b. A blank value stands for null, a blank text and an
-          empty list.
+          and lower case count as equal. `a|b` stands for a or b. `true` and `false` stand for truth values, which equal
+          no number. A blank value stands for null, a blank text and an empty list.
         - `>=`, `<=`, `>` and `<` compare numbers or dates such as 2024-08-01. A number may be a text, such as "0.9" or
           "85%", which is 0.85. The value 2024-08-01 stands for the whole day, and 2024-08 for the whole month. In a
           condition on one column, 2024 is a number and not a year. A cell that is no number or date does not meet the
           condition.
-        - `~` asks whether the cell contains the text, in upper or lower case.
+        - `~` asks whether the cell contains the text. Upper and lower case count as equal. A struct is searched as
+          JSON text.
         """
         cells = self.cells(row)
         if self.sign == "!=":
@@ -126,7 +127,7 @@ def read_condition(text: str, where: str) -> Condition:
 
 
 def date_bound(name: str, value: str, where: str) -> Condition:
-    """Return the condition of the option `from` or `to` of a source. The date itself belongs to the window.
+    """Return the condition of the option `from` or `to` of a source. The date itself is allowed.
 
     Raises UserError for a value that is no date.
     """
@@ -151,8 +152,8 @@ class Selection:
     def kept(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the (place, row) pairs that meet all conditions.
 
-        Raises UserError if there are rows, and none of them, or none of the first CHECKED, has the column of a
-        condition.
+        Raises UserError if no row has the column of one of the conditions. It is raised after the last row, or after
+        CHECKED rows. Without rows nothing is raised.
         """
         unseen, columns, number = list(self.conditions), dict[str, None](), 0
         for number, (place, row) in enumerate(rows, start=1):

@@ -67,9 +67,10 @@ def read_place(place: str, bad_line: BadLine = None) -> Rows:
 def files_of(place: str) -> list[tuple[Path, str | None]]:
     """Return the files of a source, each with its name in messages. For a data set on the hub, return [(path, None)].
 
-    JSON files are left out if their folder holds data files with other endings. Raises UserError for a folder without a
-    file of data, for a pattern that matches nothing, and for a folder whose other files belong to several splits or
-    groups of endings. For files on the hub, raises what `download` raises.
+    A file that does not exist is returned too. JSON files are left out if their folder holds data files with other
+    endings. Raises UserError for a folder without a file of data, for a pattern that matches nothing, and for a folder
+    whose other files belong to several splits or groups of endings. For files on the hub, raises what `download`
+    raises.
     """
     path = Path(place)
     if path.is_dir():
@@ -149,7 +150,7 @@ def _arrow(path: Path, name: str) -> Rows:
 
 
 def _read_array(path: Path, name: str, bad_item: BadLine) -> Rows:
-    """Yield the objects of a JSON array. A file whose lines are objects is read as JSON lines."""
+    """Yield the objects of a JSON array. A file of one or more lines that are objects is read as JSON lines."""
     try:
         with open_bytes(path) as stream:
             content = stream.read()

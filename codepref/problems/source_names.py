@@ -20,7 +20,8 @@ MARK, SEPARATOR = "#", "&"
 class SourceName:
     """The parts of the name of a source.
 
-    Attributes: `place` is the file, the folder or the data set. `format` is the name of a format, or "".
+    Attributes: `place` is the file, the folder or the data set. `format` is the name of a format, or "". `conditions`
+    are those that a row must meet.
     """
 
     place: str

@@ -1,4 +1,7 @@
-"""Saves the statements of problems in a folder of verdicts, so that pairs can be made without the file of problems."""
+"""Saves the statements of problems in a folder of verdicts.
+
+Pairs and rows for training can then be made without the source of the problems.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ def read_statements(folder: Path) -> list[Problem]:
         what = "this is a file, not a folder" if folder.exists() else "there is no such folder"
         raise UserError(f"{folder}: {what} of verdicts. `codepref execute` writes such a folder")
     if not path.exists():
-        raise UserError(f"{folder}: the folder holds no {STATEMENTS}. Give the problems with --problems")
+        raise UserError(
+            f"{folder}: the folder holds no {STATEMENTS}. Run `codepref execute` into this folder again. "
+            "`codepref pair` can also take the problems from --problems"
+        )
     problems = []
     for number, row in read_jsonl(path):
         if missing := [field for field in _FIELDS if not isinstance(row.get(field), str)]:

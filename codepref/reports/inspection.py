@@ -103,7 +103,7 @@ def written_text(written: Figures) -> str:
 
 
 def fact_text(fact: Figures) -> str:
-    """Return the values of a fact with their counts, or its range, or that it has many values."""
+    """Return the first values of a fact with their counts, or its range, or that it has many values."""
     if "values" in fact:
         shown = list(fact["values"].items())
         text = ", ".join(f"{value or '(blank)'} {count:,}" for value, count in shown[:_SHOWN])

@@ -86,7 +86,7 @@ def scores(summary: Row) -> dict[str, Any]:
 def against_baseline(summary: Row) -> dict[str, Any]:
     """Return the rows of the table that compares the aligned model with the baseline, and the sentences about it.
 
-    Return {} for a run without a baseline.
+    Return {} for a run that has not compared the model with a baseline.
     """
     comparison = {str(row.get("name")): row for row in (summary.get("baseline") or {}).get("comparison") or []}
     if not comparison:

@@ -1,4 +1,4 @@
-"""The function of `codepref show`, which prints what a run keeps about one problem."""
+"""Lays out what a run keeps about one problem, for `codepref show`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def show_lines(folder: Path, task_id: str) -> list[str]:
     """Return lines on one problem: its answers with verdict codes and ratings, its tests and its pairs, for each round.
 
     For a held-out problem, return lines on the answers of each evaluated model. Raises UserError if there is
-    nothing to show for the task, or if the folder holds no run.
+    nothing to show for the task, and what `open_run` raises.
     """
     run = open_run(folder)
     rounds = run.recipe.training.rounds

@@ -77,13 +77,13 @@ def program_from_completion(completion: str, problem: Problem) -> str:
 def extract_program(raw: str, problem: Problem) -> str:
     """Return the program in a raw answer, or "" if the answer holds no program for the problem.
 
-    The program is read from the Python blocks of the answer (`codepref.sampling.blocks.code_blocks`), or else from
-    sessions of the interpreter, or else from the other blocks, or else from the whole text. The last block that defines
-    the entry point counts. A function that is a stub, or that breaks off with the text before it returns something,
-    counts only if there is no other. Definitions that the chosen block uses and lacks are put before it. They are taken
-    from the other blocks, or else from `problem.preamble`. A function that Python cannot read is ignored. If no block
-    defines the entry point of a problem of style "complete", the last block that is a body of the function is put
-    behind the prompt. If no program is found, the same is tried with the problem's other entry point
+    The program is read from the Python blocks of the answer (`codepref.sampling.blocks.code_blocks`), or else from its
+    blocks that show a session of the interpreter, or else from its other blocks, or else from the whole text. The last
+    block that defines the entry point counts. A function that is a stub, or that breaks off with the text before it
+    returns something, counts only if there is no other. Definitions that the chosen block uses and lacks are put before
+    it. They are taken from the other blocks, or else from `problem.preamble`. A function that Python cannot read is
+    ignored. If no block defines the entry point of a problem of style "complete", the last block that is a body of the
+    function is put behind the prompt. If no program is found, the same is tried with the problem's other entry point
     (OTHER_ENTRY_POINT in `problem.meta`), if it has one. For a problem of style "program",
     `codepref.sampling.whole_programs` chooses the program. Extraction from the result usually gives the same program
     again.

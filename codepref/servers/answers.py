@@ -38,7 +38,7 @@ class _BrokenError(Exception):
 def read_answer(body: bytes, request: Request, model: str = "") -> Reply | ServerError:
     """Return the reply in the body of an answer with status 200, or the error that the body holds in its place.
 
-    If the body holds fewer than `request.n` answers, or some of them broke off, the reply has the others. If one or
+    If the body holds fewer than `request.n` answers, or some of them broke off, the reply has the whole ones. If one or
     both of the token counts are missing, the reply has estimates of both, and `Reply.estimated` is true. If the body
     holds neither an answer nor an error, the error has words of codepref, such as "malformed". model: the model's name
     in the request.

@@ -1,4 +1,4 @@
-"""Names of journals and summaries, and progress with costs, for all stages that call servers.
+"""Names of journals and summaries, progress with costs, and the check for missing answers, for calls to servers.
 
 A file `responses.jsonl` has its journal in `responses.jsonl.calls/` and its summary in `responses.summary.json`.
 """
@@ -56,7 +56,9 @@ def check_complete(
     answered: int = 1,
     log: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Raise InfrastructureError if answers are missing that another run of the command may get, or if none arrived.
+    """Raise InfrastructureError if answers are missing that another run of the command may get.
+
+    Raise it also if servers refuse all missing answers for good and no answer arrived.
 
     missing: the number of missing answers by reason. refused: the part of `missing` that servers refuse for good, for
     example because a prompt breaks the server's rules or is too long. answered: the number of answers that arrived.

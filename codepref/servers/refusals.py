@@ -109,7 +109,8 @@ class ServerError:
 def read_error(body: bytes | str | Any, status: int = 0, *, in_answer: bool = False) -> ServerError:
     """Return the error in the body of an HTTP answer, or in a part of it that was parsed already.
 
-    status: the HTTP status. 0 takes the highest status that a code in the body is or means.
+    status: the HTTP status. With 0, the result has the highest status from 400 to 599 that a code in the body is or
+    means, or 0.
     """
     document = _parsed(body)
     words = _one_line(" ".join(dict.fromkeys(_words(document)))) or (f"status {status}" if status else "")
@@ -195,7 +196,7 @@ def _parsed(body: Any) -> Any:
 
 
 def _plain(text: str) -> str:
-    """Return a text unchanged. Of a page in HTML, return the title, or the text if the page has no title."""
+    """Return a text unchanged. For a page in HTML, return words with its title, or with its text if it has no title."""
     if "<html" not in text[:1000].lower() and "<!doctype" not in text[:1000].lower():
         return text
     title = re.search(r"<title[^>]*>(.*?)</title>", text[:20_000], re.DOTALL | re.IGNORECASE)

@@ -36,7 +36,7 @@ class ServedModel:
     Attributes:
     path: the folder, GGUF file or hub name of the model.
     adapter: the folder of an adapter that is served beside the model, or "".
-    rank: the rank of the adapter.
+    rank: the rank of the adapter, or 0 without an adapter.
     """
 
     path: str
@@ -54,8 +54,9 @@ def prepare(
 ) -> ServedModel:
     """Return the model in a form that the preset's server can read. Write this form below `folder` if necessary.
 
-    adapters: "merge" or "serve", as in `engine.adapters`. environment: the server's environment variables. Their PATH
-    leads to the program that converts a model. A form that an earlier call wrote is used again, unless the model's
+    adapters: "merge" or "serve", as in `engine.adapters`. "serve" has an effect only for presets with
+    `adapter_options`; for other servers an adapter is merged. environment: the server's environment variables. Their
+    PATH leads to the program that converts a model. A form that an earlier call wrote is used again, unless the model's
     `codepref.models.fingerprint` has changed. Raises UserError for a folder without model or weights, for a missing
     program, and for a model that cannot be converted or served. Raises the errors of `load_model`.
     """

@@ -80,8 +80,8 @@ class PatientProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Start the timer that ends the connection if the client does not read.
 
-        If the unread answers of all connections are larger than MAX_UNREAD together, end the oldest of these
-        connections.
+        If the unread answers of all connections are larger than MAX_UNREAD together, end connections with unread
+        answers until they are not. The client that fell behind first goes first.
         """
         super().pause_writing()
         self._stop_reading()

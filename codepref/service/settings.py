@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 from dataclasses import dataclass, field
+from typing import get_args
 
 from codepref.errors import CodeprefError, UserError
 from codepref.execution.limits import Limits
@@ -22,9 +23,9 @@ class ServiceSettings:
     or "" if none is needed. jobs: the number of workers; None means one for each core. queue: the largest number of
     solutions and programs that wait or run at one time. limits, vacuous_tests: the values of requests that name none.
     max_cpu_seconds: the highest limit of CPU time that a request may ask for. A limit of wall-clock time may be ten
-    times as high, and that of a reference solution as high as the one in `limits`. max_memory_mb: the highest limit of
-    memory that a request may ask for, in MiB. request_seconds: the time in which a request must be answered. body_mb:
-    the largest body of a request, in MiB. unconfined: run untrusted programs without Landlock.
+    times as high, and that of a reference solution also as high as the one in `limits`. max_memory_mb: the highest
+    limit of memory that a request may ask for, in MiB. request_seconds: the time in which a request must be answered.
+    body_mb: the largest body of a request, in MiB. unconfined: run untrusted programs without Landlock.
 
     Raises UserError for a wrong value, except for `jobs`, which the engine checks.
     """
@@ -50,6 +51,8 @@ class ServiceSettings:
         ]
         if not 0 <= self.port <= 65535:
             wrong.append(f"port must lie between 0 and 65535, not {self.port}")
+        if self.vacuous_tests not in get_args(VacuousTests):
+            wrong.append(f"vacuous_tests must be {' or '.join(get_args(VacuousTests))}, not {self.vacuous_tests!r}")
         if not self.host:
             wrong.append("host is empty; it must be a name or an address, such as 127.0.0.1")
         if self.token and not (self.token.isascii() and self.token.isprintable() and " " not in self.token):

@@ -16,6 +16,7 @@ import pytest
 
 import codepref
 from codepref.hub.base_model import hub_name, local_base
+from codepref.hub.card_text import data_body
 from codepref.hub.cards import license_of, write_cards
 from codepref.models import fingerprint, public_name
 from codepref.storage.files import read_json, write_json
@@ -152,6 +153,19 @@ def test_the_hub_library_reads_the_metadata_of_the_cards(run_dir: Path) -> None:
         assert one.metric_value == pytest.approx(100 * figures[one.metric_name], abs=0.01)
     configs = DatasetCard.load(data_card).data.configs
     assert configs[0]["data_files"][0]["path"] == "pairs.parquet"
+
+
+def test_the_pairs_card_of_a_pool_names_the_source_of_the_instructions() -> None:
+    recipe = {
+        "problems": {"train": "starter:train"},
+        "instructions": {"source": "me/requests"},
+        "pairing": {"rule": "rated"},
+        "pool": [{"name": "a"}],
+    }
+    text = data_body({"recipe_resolved": recipe, "pairs": {"count": 3, "problems": 2}}, "run pairs", "base")
+    assert "3 preference pairs of 2 instructions from `me/requests`, chosen by the pairing rule `rated`" in text
+    assert "the answers of a pool of models" in text
+    assert "starter:train" not in text
 
 
 def test_a_model_that_was_not_promoted_is_uploaded_only_with_anyway(run_dir: Path, hub: Any) -> None:

@@ -15,6 +15,9 @@ import psutil
 import pytest
 from running import ADD, LOOP, RIGHT, Running
 
+from codepref.errors import UserError
+from codepref.service.settings import ServiceSettings
+
 LONG = {"cpu_seconds": 100, "timeout_factor": None}
 """Limits with which an endless loop runs for longer than a test of this module takes."""
 
@@ -210,6 +213,11 @@ def test_wrong_options_have_one_message(options: list[str], status: int, message
     assert ended.returncode == status
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_an_unknown_choice_of_vacuous_tests_is_refused() -> None:
+    with pytest.raises(UserError, match="vacuous_tests must be leave-out or keep, not 'drop'"):
+        ServiceSettings(vacuous_tests="drop")  # type: ignore[arg-type]
 
 
 def test_a_port_in_use_is_an_error_with_the_address(server: Running) -> None:

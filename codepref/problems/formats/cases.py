@@ -25,7 +25,7 @@ _NAMES = ("fn_name", "func_name", "function_name", "entry_point")
 _PROGRAM = {"stdin", "stdin_stdout", "stdio", "standard_input", "input_output"}
 _FUNCTION = {"functional", "function_call", "function", "call", "call_based"}
 _OF_EACH = (*_NAMES, "type", "testtype", "metadata")
-"""What a struct of lists may hold for each test."""
+"""Keys of a struct of lists that may hold a list with one value for each test."""
 
 _DEF = re.compile(r"^[ \t]*def[ \t]+(\w+)", re.MULTILINE)
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z")
@@ -41,7 +41,7 @@ class Case:
 
 
 def read_cases(value: Any, name: str, where: str, *, function: str = "", starter: str = "") -> list[Case]:
-    """Return the tests in a column. None and blank text give [].
+    """Return the tests in a column. None, blank text and an empty list give [].
 
     value: a struct of lists ({"inputs": [...], "outputs": [...], "fn_name"?}), a list of structs ({"input", "output",
     "type" or "testtype"?, "fn_name" or "metadata"?}), a list of pairs, or the text of one of them. function: the name
@@ -105,14 +105,14 @@ def _named(row: Mapping[str, Any], where: str) -> str:
 def case_tests(
     cases: Sequence[Case], task_id: str, where: str, *, owner: str = "", code: str = "", statement: str = ""
 ) -> list[Test]:
-    """Return the tests of kind "stdio" or "calls" that the cases are.
+    """Return the cases as tests of kind "stdio" or "calls".
 
     owner: the class whose method is called, or "". code: starter code and a program. The annotations of the function in
-    `code` or in the statement show which arguments and results are linked lists or trees. The statement can also allow
-    any order of the result, or name a tolerance. If all expected results are lists of one item, no input is text, and
-    the result is no linked list or tree, then the list and its item are both right. But only the item is right if
-    `code` annotates the function as returning an int, float, bool or str. Raises UserError for inputs and outputs of a
-    wrong type, and if programs and functions are mixed.
+    `code` or in the statement show which arguments and results are linked lists or trees. The statement of a function
+    can also allow any order of the result. A statement can name a tolerance. If all expected results are lists of one
+    item, no input is text, and the result is no linked list or tree, then the list and its item are both right. But
+    only the item is right if `code` annotates the function as returning an int, float, bool or str. Raises UserError
+    for inputs and outputs of a wrong type, and if programs and functions are mixed.
     """
     if len({bool(case.function) for case in cases}) > 1:
         raise UserError(f"{where}: some tests are for a program and some for a function")
@@ -162,9 +162,10 @@ def _stdio_test(case: Case, task_id: str, at: int, where: str, tolerance: float 
 def _arguments_and_result(case: Case, where: str) -> tuple[list[Any], Any]:
     """Return the arguments and the result of a call.
 
-    An input that is text holds one argument a line. If its output is text, the output is decoded. In any other input,
-    an argument that is a dict whose keys are whole numbers written as texts gets numbers as keys, since JSON has no
-    keys that are numbers. The graders of APPS do the same.
+    An input that is text holds one argument a line. If its output is text, the output is decoded. An input that is a
+    list holds the arguments, and any other input is the only argument. If such an argument is a dict whose keys are
+    whole numbers written as texts, it gets numbers as keys, since JSON has no keys that are numbers. The graders of
+    APPS do the same.
     """
     if isinstance(case.input, str):
         lines = [line for line in case.input.split("\n") if line.strip()]

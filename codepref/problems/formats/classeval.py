@@ -14,7 +14,11 @@ _REQUEST = "Complete the class {name} in the following code.\n\n```python\n{code
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row. A solution may leave out the imports of `import_statement` and of the skeleton."""
+    """Return the problem of one row.
+
+    A solution may leave out the imports of `import_statement` and what the skeleton imports and defines beside the
+    class.
+    """
     skeleton, name = text_field(row, "skeleton", where), text_field(row, "class_name", where).strip()
     if not name.isidentifier():
         raise UserError(f"{where}: class_name must be the name of a class, not {name[:80]!r}")
@@ -38,7 +42,10 @@ def read(row: Row, where: str) -> Problem:
 
 
 def _imports(row: Row, where: str) -> str:
-    """Return the text of `import_statement`, which is a list of lines or one text."""
+    """Return the text of `import_statement`, which is a list of lines or one text.
+
+    Raises UserError if it is neither, or is not Python.
+    """
     value = row.get("import_statement")
     if isinstance(value, str) and parse(value) is not None:
         text = value

@@ -19,7 +19,7 @@ _KEPT = ("title", "rating", "tags", "contest_id", "index", "official_tests_compl
 
 
 def read(row: Row, where: str) -> Problem:
-    """Return the problem of one row of open-r1/codeforces. The id begins with "Codeforces/" and comes from `id`.
+    """Return the problem of one row of open-r1/codeforces. The id begins with "Codeforces/".
 
     If the row has a checker (`generated_checker`), the checker decides which outputs are right. Raises UserError for an
     interactive problem, a program that must read a file, tests that cannot be run, a checker that `check_checker`

@@ -12,9 +12,9 @@ from codepref.records import Problem
 
 
 def read_rstar(row: Row, where: str) -> Problem:
-    """Return the problem of one row of rStar-Coder. The id comes from `question_id`.
+    """Return the problem of one row of rStar-Coder. The id comes from `question_id` or `id`.
 
-    With `func_name`, the tests call this function, or the method of the class `class_name`.
+    With `func_name` or `fn_name`, the tests call this function, or this method of the class `class_name`.
     """
     statement = text_field(row, "question", where)
     tests = {"inputs": listed(row["inputs"], "inputs", where), "outputs": listed(row["outputs"], "outputs", where)}
@@ -32,7 +32,10 @@ def read_rstar(row: Row, where: str) -> Problem:
 
 
 def read_cure(row: Row, where: str) -> Problem:
-    """Return the problem of one row of CURE. The id comes from `task_id`. The examples are not among the tests."""
+    """Return the problem of one row of CURE. The id comes from `task_id` or `problem_id`.
+
+    The examples are not among the tests.
+    """
     statement = text_field(row, "question", where)
     method = row.get("exe_method") or "stdin"
     if method not in ("stdin", "stdio"):

@@ -25,7 +25,7 @@ def read(row: Row, where: str) -> Problem:
     """Return the problem of one row.
 
     Its entry point is what the tests import from `solution`, or call. It is "main" for a whole program. Raises
-    UserError for a row without a statement or a test.
+    UserError for a row without a statement or a test, and if the tests do not show the entry point.
     """
     prompt = statement_field(row, ("question", "instruction"), where)
     gold = program_of(first_text(row, "solution", "response"))

@@ -1,7 +1,8 @@
 """PrimeIntellect's verifiable coding problems, open-r1's copies of them, and SYNTHETIC-1 and 2.
 
 `verification_info` is a struct, JSON text, or the text of a Python dict. In SYNTHETIC-1 several rows may hold answers
-to one problem. The first of them gives the problem, and the others repeat its id and are left out.
+to one problem. The first of them gives the problem. The others repeat its id, so they count as bad rows: they are left
+out, or refused with `strict`.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ def python_problem(
     under `pytest`. It may also hold blank inputs and outputs. In `extra_info`, code-r1 keeps a prefix, which is code
     that comes before each solution, and a reference solution. The reference becomes the gold solution if Python can
     read it and it defines the entry point. Raises UserError if several of the three keys hold tests, for inputs or
-    outputs that are not blank, for a blank statement, and for malformed tests.
+    outputs that are not blank, for a blank statement, for malformed tests, and for tests that call no function of a
+    solution.
     """
     (name, *others) = [key for key in (ASSERTS, CHECK, PYTEST) if truth.get(key)]
     if others or any(_holds_something(truth.get(key)) for key in ("inputs", "outputs")):

@@ -23,7 +23,7 @@ RESPONSES, JUDGMENTS = "responses.jsonl", "judgments.jsonl"
 def ask_recipe_pool(
     instructions: Sequence[Instruction], recipe: Recipe, out: Path, seed: int, progress: ProgressLine
 ) -> Result:
-    """Write responses.jsonl, the answers of the recipe's pool, into `out`."""
+    """Write responses.jsonl, the answers of the recipe's pool, into `out`. Return the stage's figures."""
     section = recipe.responses
     settings = PoolSettings(
         per_problem=section.per_problem,
@@ -54,7 +54,10 @@ def ask_recipe_pool(
 
 
 def ask_recipe_judge(section: JudgeSection, out: Path, seed: int, progress: ProgressLine) -> Result:
-    """Write judgments.jsonl, the judge model's ratings of the responses in responses.jsonl, into `out`."""
+    """Write judgments.jsonl, the judge model's ratings of the responses in responses.jsonl, into `out`.
+
+    Return the stage's figures.
+    """
     summary = judge(
         out / RESPONSES,
         section.member(),
@@ -76,10 +79,10 @@ def ask_recipe_judge(section: JudgeSection, out: Path, seed: int, progress: Prog
 
 
 def samples_by_task(samples: Path, model: str) -> dict[str, list[Response]]:
-    """Return the policy's sampled solutions as Response records, by task_id.
+    """Return the policy's sampled answers as Response records, by task_id.
 
-    The id of a response is the number of its line among the task's lines, from 0. The solution's id in the verdicts is
-    the same number. model: the policy's name.
+    The id of a response is the number of its line among the task's lines, from 0. In the verdicts, the solution of this
+    answer has the same number as its id. model: the policy's name.
     """
     responses: dict[str, list[Response]] = {}
     for _, row in read_jsonl(samples):
@@ -91,7 +94,7 @@ def samples_by_task(samples: Path, model: str) -> dict[str, list[Response]]:
 def write_samples_as_responses(
     problems: Sequence[Problem], template: str, samples: Path, preferences: Sequence[str], model: str, out: Path
 ) -> None:
-    """Write the policy's sampled solutions to responses.jsonl in `out`, so that a judge model can rate them.
+    """Write the policy's answers to responses.jsonl in `out`, so that a judge model can rate them.
 
     The problem at position i in `problems` is rated by the preference at position i mod len(preferences).
     """

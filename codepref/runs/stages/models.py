@@ -27,7 +27,8 @@ from codepref.training.trials import choose_weight, clear_trials
 def stage_sft(work: Work) -> Result:
     """Train the recipe's model on demonstrations and write the trained model to sft/.
 
-    Round 1 trains on from this model. Later rounds do so if `training.round_start` is "base".
+    The training of round 1 starts from this model. The trainings of later rounds do so if `training.round_start` is
+    "base".
     """
     job = _job(work, "sft", work.recipe.model.path, work.out / "sft", work.recipe.sft.training())
     job = replace(job, section="sft")

@@ -1,4 +1,4 @@
-"""Ratings by the rubric in a run: of sampled solutions, of a pool's responses, and of answers to held-out problems."""
+"""Ratings by the rubric in a run: of sampled answers, of a pool's responses, and of answers to held-out problems."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from codepref.storage.files import read_jsonl
 
 
 def rate_samples(problems: Sequence[Problem], samples: Path, judge: JudgeSection, model: str, out: Path) -> Result:
-    """Rate the solutions in a samples file and write the judgments file `out`."""
+    """Rate the answers in a samples file and write the judgments file `out`. Return the stage's figures."""
     return _rate(problems, samples_by_task(samples, model), judge, out)
 
 
 def rate_responses(problems: Sequence[Problem], responses: Path, judge: JudgeSection, out: Path) -> Result:
-    """Rate the responses of a pool and write the judgments file `out`."""
+    """Rate the responses of a pool and write the judgments file `out`. Return the stage's figures."""
     return _rate(problems, {task.task_id: task.responses for task in iter_responses(responses)}, judge, out)
 
 

@@ -35,7 +35,7 @@ def stage_problems(work: Work) -> Result:
 
 
 def stage_solutions(work: Work) -> Result:
-    """Sample solutions of the training problems into samples/solutions.jsonl. `Work.sampler` names the model."""
+    """Sample solutions of the training problems into samples/solutions.jsonl. `Work.sampler` gives the model."""
     counts: Counter[str] = Counter()
     distinct: set[str] = set()
     for row in _sample(work, "solutions", work.recipe.sampling.solutions):

@@ -25,8 +25,9 @@ bfloat16 is not faster for them.
 
 
 class TransformersEngine:
-    """A local or hub model. Weights are loaded at the first answer, so that a finished run loads none.
+    """A local or hub model. Its weights are loaded before its first answer, so that a finished run loads none.
 
+    Raises what `codepref.models.load_tokenizer` and `codepref.models.fingerprint` raise.
     dtype: "auto" is, on a CPU, bfloat16 if the processor computes with it (AMX or AVX512-BF16) and the model is not
     small, and float32 otherwise; on another device it is the checkpoint's type.
     """
@@ -73,7 +74,7 @@ class TransformersEngine:
             self._load()
 
     def use_one_thread(self) -> None:
-        """Compute with one thread from now on. A copy of a process has none of the threads of the process."""
+        """Compute with one thread from now on, as a forked process must: it has no copies of its parent's threads."""
         import torch
 
         os.environ["TOKENIZERS_PARALLELISM"] = "false"

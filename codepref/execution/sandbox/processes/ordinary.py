@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 SMALL_BYTES = 1 << 20
-"""The largest file whose mode `os.chmod` changes."""
+"""The largest size in bytes of a file whose mode `os.chmod` changes (1 MiB)."""
 
 
 class SemLock:
@@ -197,8 +197,8 @@ def _statvfs(function: Callable[[Any], os.statvfs_result]) -> Callable[[Any], os
 def _chmod(function: Callable[..., None]) -> Callable[..., None]:
     """Return an `os.chmod` that gives a small file of the scratch folder its mode by making the file anew.
 
-    The filter refuses the system call, since it cannot see which file is meant. For folders, large files and
-    descriptors nothing happens.
+    The filter refuses the system call, since it cannot see which file is meant. For folders, descriptors, and files
+    that are large or cannot be read, nothing happens. For a path outside the scratch folder, PermissionError is raised.
     """
     tolerant = _tolerant(function)
 

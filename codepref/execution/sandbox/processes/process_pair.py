@@ -22,9 +22,10 @@ from .zygote import Reaped
 class ProcessPair:
     """A test runner and its solution.
 
-    mode: "produce": the solution is a reference solution, which computes expected outputs. "shared": the test runner
-        runs `source` itself, so there is no second process.
-    wanted: the indices of the tests.
+    mode: with "produce", the solution is a reference solution, which computes expected outputs. With "shared", the test
+        runner runs the solution itself, so there is no second process.
+    source: the solution. Only the mode "shared" uses it, since the test runner has the text of a reference solution.
+    wanted: the indices of the tests. The mode "produce" uses only the first one.
     cpu: seconds of CPU time after which the kernel ends the solution's process, as in `Hardening.apply`. In the mode
         "shared" this has no effect.
     """
@@ -64,9 +65,10 @@ class ProcessPair:
         return runner, self._end_solution()
 
     def wait(self, limits: TimeLimits) -> tuple[Reaped, Watched]:
-        """Wait for the end of the test runner under the limits of `watch`, then end the solution's process.
+        """Wait until the test runner ends, then end the solution's process.
 
-        Return how the test runner ended, and what `watch` has seen.
+        `watch` kills the test runner if it reaches one of `limits`. Return how the test runner ended, and what `watch`
+        has seen.
         """
         self.runners.ask_reap(self.runner)
         watched = self.watch(limits)

@@ -35,7 +35,7 @@ def run_program(preamble: str, source: str, text: str, leave: Callable[[bytes], 
     """Run a program as `__main__` with the standard input `text`. Return what it wrote to standard output.
 
     preamble: code that runs before the source, in the same module.
-    leave: sends the output as the answer when the program calls `os._exit` with status 0.
+    leave: sends the output as the answer when the program calls `os._exit` with status 0 or a multiple of 256.
     Raises what compiling and running the code raises, and ValueError for too much output. A SystemExit with status None
     or a multiple of 256 ends the program normally. A SystemExit with any other status becomes a RuntimeError.
     """
@@ -144,8 +144,8 @@ def make_outputs_append() -> None:
 def end_program() -> None:
     """Do most of what an interpreter does at its end.
 
-    Wait for the program's threads, call its `atexit` functions, flush its streams, and delete its objects, which may
-    still write something.
+    Wait for the program's threads, call its `atexit` functions, delete its objects, which may still write something,
+    and flush its standard output.
     """
     if threading := sys.modules.get("threading"):
         threading._shutdown()

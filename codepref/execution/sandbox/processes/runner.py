@@ -80,8 +80,9 @@ class TestRunner:
     def run(self, channel: int, pid: int, source: str, start: int, ahead: bool, alone: bool) -> bool:
         """Run all undecided tests from `start` on against the solution's process `pid` at descriptor `channel`.
 
-        A test of a whole program runs alone: the supervisor then gives each test new processes.
-        ahead: send plain calls before their tests run.
+        If the test `start` is one of a whole program, only this test runs, since the supervisor gives each such test
+        new processes.
+        ahead: send the plain calls of tests before these tests run (see `PreparedTest.plain`).
         alone: no other solution runs in the solution's process. If `alone` is False and the solution may not share a
         process, this runs no test and sets the phase ALONE.
         Return whether this process may serve another solution.
@@ -218,11 +219,12 @@ class TestRunner:
         send(output, data)
 
     def _may_share(self, test: PreparedTest, value: Any) -> bool:
-        """Return whether the test may share a process with the solution, since this value of it cannot cross.
+        """Return whether the test may share a process with the solution.
 
-        It may if the test or the helpers made the value, or if the text of the test shows an argument that may be
-        unable to cross and none that is made of an answer (see `handing.may_hand_over`). It may not if the test
-        anywhere uses an answer as a list or a table (see `handing.asks_data`).
+        value: what the test handed over and what cannot cross between processes. The test may share a process if the
+        test or the helpers made the value, or if the text of the test shows an argument that may be unable to cross and
+        none that is made of an answer (see `handing.may_hand_over`). It may not if the test anywhere uses an answer as
+        a list or a table (see `handing.asks_data`).
         """
         if test.analysis is not None and test.analysis.stays:
             return False
@@ -278,7 +280,10 @@ class TestRunner:
             register(self.solution_module, names)
 
     def _run_late_helpers(self, start: int, alone: bool) -> bool:
-        """Run helpers that use names of the solution. A failure of such helpers counts as one of the solution."""
+        """Run helpers that use names of the solution, and return whether they succeed.
+
+        A failure of such helpers counts as one of the solution.
+        """
         code = compiled(self.plan.helpers)
         wanted = names_in(code)
         assert self.helpers is not None
