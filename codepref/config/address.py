@@ -10,7 +10,9 @@ _ENDPOINTS = ("/chat/completions", "/completions", "/models", "/responses", "/em
 """Paths of the functions of an API. People copy addresses with such a path from examples. The base address ends before
 the path."""
 _VERSION = re.compile(r"/v\d+[a-z0-9]*$")
-_LOGIN = re.compile(r"(?:(?<=//)|^(?!.*//))(?:[^/?#:@]*:(?!\d+(?:[/?#]|$)).*@|[^/?#]*@)", re.DOTALL)
+_LOGIN = re.compile(
+    r"(?:(?<=//)|^(?!.*//))(?:[^/?#:@]*:(?!\d+(?:/(?:[^@?#]|(?<=/)@)*)?(?:[?#]|$)).*@|[^/?#]*@)", re.DOTALL
+)
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb<>"
 
 
@@ -59,8 +61,8 @@ def hidden_login(address: str) -> str:
     """Return an address without the login and without the query, which can hold keys.
 
     The login ends at the last `@` before the path, since people write passwords without escapes. If the text after the
-    first colon behind `//` is not a port, the login ends at the last `@` of the whole address, since the password can
-    hold a slash.
+    first colon behind `//` is not a port, or an `@` stands within a part of the path after it, the login ends at the
+    last `@` of the whole address, since the password can hold a slash.
 
     >>> hidden_login("http://me:p@ss/word@host:8000/v1")
     'http://host:8000/v1'

@@ -93,6 +93,8 @@ def test_logins_and_queries_of_addresses_are_not_shown() -> None:
         ("http://user:p ss@host/v1", "http://host/v1"),
         ("http://key@host/v1", "http://host/v1"),
         ("user:p@ss@host/v1", "host/v1"),
+        ("http://user:12/ss@host/v1", "http://host/v1"),
+        ("http://user:8000/p/4ss@host:8000/v1?key=secret", "http://host:8000/v1"),
         ("https://host:8443/accounts/@team/v1", "https://host:8443/accounts/@team/v1"),
         ("https://host/accounts/@team/v1", "https://host/accounts/@team/v1"),
         ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
