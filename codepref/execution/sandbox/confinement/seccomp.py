@@ -187,8 +187,8 @@ def _page_cache(call: dict[str, int]) -> list[Instruction]:
 def assemble(refused: dict[str, int], extra: list[Instruction]) -> bytes:
     """Return the BPF program as an array of `struct sock_filter`.
 
-    A call of a foreign architecture or of the x32 ABI kills the process. A call in `refused` fails with EPERM. The rules
-    in `extra` decide next, and every other call is allowed.
+    A call of a foreign architecture or of the x32 ABI kills the process. A call in `refused` fails with EPERM. The
+    rules in `extra` decide next, and every other call is allowed.
     """
     program: list[Instruction] = [
         (_LOAD, 0, 0, 4),
