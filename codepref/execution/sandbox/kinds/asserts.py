@@ -43,7 +43,10 @@ class Asserts(Kind):
         return PASSED
 
     def run_shared(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the statements in the namespace that holds the solution and the helpers. Return P."""
+        """Run the statements in the namespace that holds the solution and the helpers. Return P.
+
+        A SystemExit is raised whatever its status, since the solution may have caused it.
+        """
         assert test.code is not None
         exec(test.code, runner.space)
         return PASSED
