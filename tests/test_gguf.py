@@ -191,6 +191,12 @@ def test_without_a_cache_the_message_says_what_to_set(tmp_path: Path, monkeypatc
         resolve_model(str(write(tmp_path / "x.gguf")))
 
 
+def test_a_file_in_the_way_of_the_cache_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(MachineError, match=r"cannot be kept in .*cache/gguf .* set CODEPREF_CACHE to another folder"):
+        resolve_model(str(write(tmp_path / "x.gguf")))
+
+
 KILLED = """
 import os, sys
 from pathlib import Path

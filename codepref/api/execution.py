@@ -62,7 +62,7 @@ def execute(
     vacuous_tests: "leave-out" leaves out tests that programs pass although they do nothing, and leaves a solution
     unjudged if the other tests prove nothing about it. "keep" runs all tests. docs/reference/verdicts.md has the rule.
     scale: where solutions run. None means this machine, and `codepref.config.scale.ScaleSection("ray", "auto")` the
-    nodes of its Ray cluster. log: called with messages about nodes that are lost or left out.
+    nodes of its Ray cluster. log: called with messages about nodes that are lost, left out or late.
 
     Returns one matrix for each task that has solutions. Raises UserError for wrong input, and MachineError if
     this machine lacks something, such as Landlock or disk space.

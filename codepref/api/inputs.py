@@ -33,7 +33,8 @@ def load_problems(source: Problems, *, limit: int | None = None, strict: bool = 
     limit: load at most this many problems. Of records or rows, only the first `limit` are used. strict: refuse bad
     rows. By default they are left out, with a warning; the attribute `left_out` of the result describes them. See
     `codepref.problems.load.load_problems` for the formats, and for the errors if `source` is a text or a Path. Raises
-    UserError for bad rows if `strict` is set or if all rows are bad. Records are not checked.
+    UserError for bad rows if `strict` is set, if all rows are bad, and if none of the first 100 has a known format.
+    Records are not checked.
     """
     if isinstance(source, str | Path):
         from codepref.problems.load import load_problems as load

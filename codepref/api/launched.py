@@ -30,7 +30,7 @@ def on_launched(
 
     Without `engine`, or if it names no server, yield `model`. calls: settings of the calls. folder: the folder for the
     output of the server; None stands for a temporary folder. Raises UserError if `engine` names a server and `model` is
-    an Engine. `on_server` makes such an Engine from an address.
+    an Engine, such as the one that `on_server` makes from an address. Raises the errors of `LaunchedEngine`.
     """
     if engine is None or not engine.launches:
         yield model

@@ -49,6 +49,7 @@ def sample(
     Its `base_url` is used if `base_url` is empty. engine: the section [engine] of a recipe, for a server that codepref
     starts for the model and stops. scale: the processes that answer, on this machine or on a Ray cluster. None means
     this process. `scale` has no effect if a server answers or `model` is an Engine.
+    template: the user message. None takes the template in the model's folder, if there is one, and else codepref's own.
     log: called with messages for the user. See `codepref.sampling.sample.sample` for the other arguments, the rows and
     the errors.
     """
@@ -134,7 +135,10 @@ def _answering(
     log: Callable[[str], None],
     dtype: str,
 ) -> Iterator[tuple[str | Engine, str | Engine]]:
-    """Yield the model whose prompt template is used, and the model that answers. Stop its server after the block."""
+    """Yield the model whose prompt template is used, and the model that answers.
+
+    A server that codepref started for the model is stopped after the block. Raises UserError if `out` cannot be a file.
+    """
     if out:
         check_target(out)
     chosen = on_server(model, base_url, server, log)

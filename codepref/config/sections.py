@@ -1,4 +1,4 @@
-"""The sections of a recipe except `[engine]` and `[scale]`. Each is a dataclass with defaults and documentation."""
+"""The sections of a recipe except `[engine]`, `[scale]` and `[[pool]]`. Each is a dataclass with documented fields."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LocalModel:
 
 @dataclass(frozen=True)
 class ModelSection(ModelServer, LocalModel):
-    """The model to align. With `base_url`, servers answer the training problems; see docs/how-to/servers.md."""
+    """The model to align. With `base_url`, servers sample the first round's answers; see docs/how-to/servers.md."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class SamplingSection:
 
 @dataclass(frozen=True)
 class ExecutionSection:
-    """Limits of the sandbox, and the number of its workers."""
+    """The limits of the sandbox, the number of its workers, and whether tests that prove nothing run."""
 
     cpu_seconds: float = bounded(
         3.0, above=0.0, doc="CPU seconds that a test may take; tests of kind `inputs` can get more"
@@ -121,7 +121,7 @@ class InstructionsSection:
 class ResponsesSection:
     """How the pool responds to the instructions."""
 
-    per_problem: int = bounded(4, low=2, doc="models drawn for each instruction")
+    per_problem: int = bounded(4, low=2, doc="models drawn for each instruction; all models, if the pool is smaller")
     principles: bool = bounded(True, doc="ask for the instruction's preference in a system prompt")
     temperature: float = bounded(0.8, above=0.0, high=5.0, doc="softmax temperature")
     top_p: float = bounded(0.8, above=0.0, high=1.0, doc="probability mass of nucleus sampling")
@@ -175,11 +175,16 @@ class PairingSection:
     )
     max_pairs_per_problem: int = bounded(4, low=1, doc="largest number of pairs per problem, over all draws")
     draws: int = bounded(
-        1, low=1, doc="rules of one pair: proposals per problem, each from a random half of samples; 1 uses all samples"
+        1,
+        low=1,
+        doc="rules of one pair: proposals per problem, each from a random half of solutions and tests; 1 uses all",
     )
     min_confidence: float = bounded(0.0, low=0.0, high=1.0, doc="drop and count pairs with less confidence")
     max_share: float = bounded(
-        1.0, above=0.0, high=1.0, doc="share of problems that keep pairs, most confident pairs first"
+        1.0,
+        above=0.0,
+        high=1.0,
+        doc="largest share of problems that keep pairs; the problems with the most confident pairs keep theirs",
     )
     max_length_ratio: float = bounded(
         0.0, low=0.0, doc="drop pairs with one side longer by more than this factor; 0 drops none"
@@ -202,7 +207,9 @@ class PairingSection:
         1.0, low=0.0, high=1.0, doc="share of pairs of problems that the model mostly solves; 0.5: as many as of others"
     )
     allow_shared: bool = bounded(False, doc="let pairs rest on tests that shared a process with the solution")
-    fence: bool = bounded(True, doc="put answers into a ```python block, as chat models do")
+    fence: bool = bounded(
+        True, doc="put programs into a ```python block, as chat models do; rated responses stay as they are"
+    )
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,9 @@ def compare(scores_a: Scores | Path | str, scores_b: Scores | Path | str, *, see
     common problem. A problem with fewer than k solutions of known correctness on one side is left out of pass@k.
     `Comparison.n` is the number of problems that the comparison uses.
 
-    Raises UserError if a file is missing or malformed, and if no figure can be compared. Raises UserError also if both
-    sides have greedy rows, or both have sampled rows, but for different problems. The message names some of them.
+    Raises UserError if a file is missing or malformed, and if no figure can be compared. Raises UserError also if the
+    first side has a figure of greedy or sampled rows, and the second side has such rows for other problems. The message
+    names some of these problems.
     """
     a, b = (s if isinstance(s, Scores) else read_scores(Path(s)) for s in (scores_a, scores_b))
     comparisons = []

@@ -32,7 +32,7 @@ few rows."""
 def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined: bool) -> str:
     """Return the hash of the input that decides the codes: of the problem, of `tests`, and of the other arguments.
 
-    Of the problem, the id, the entry point, the helpers, the preamble and the names that it defines count. With a
+    Of the problem, the id, the entry point, the helpers, the preamble and the names in `definitions` count. With a
     `timeout_factor`, the gold solution counts too, since its time can decide the limit of a test.
     """
     rows = [(test.test_id, test.kind, test.source, test.count) for test in tests]
@@ -45,7 +45,7 @@ def task_key(problem: Problem, tests: Sequence[Test], limits: Limits, unconfined
 def finished_summary(folder: Path, key: str) -> dict[str, Any] | None:
     """Return the summary of a finished run over the same input.
 
-    Return None if there is no such run or if a table is missing.
+    Return None if there is no such run or if a table is missing. Raises UserError if summary.json is no JSON.
     """
     if not all((folder / name).exists() for name in (VERDICTS, TESTS, DETAILS, SUMMARY)):
         return None

@@ -27,7 +27,7 @@ class ClusterEngine:
     """Runs tasks on all nodes of a cluster that are fit. Use it as a context manager, or call `close`.
 
     Each node runs an `Engine`, and a task runs in one of these engines, so its verdicts follow the same rules as on one
-    machine. Each engine uses the cache of expected outputs that it finds on its node.
+    machine. Each confined engine uses the cache of expected outputs on its node.
 
     scale: the cluster, and how long to wait for a node that is ready. jobs: the largest number of workers on a node;
     None means one for each core that Ray may use there. unconfined: run untrusted programs without Landlock. progress:

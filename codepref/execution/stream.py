@@ -48,7 +48,7 @@ class Work:
     gold_seconds: as in `TaskState`.
 
     Attributes:
-        printed: what a program printed in a test of kind "run", as JSON, by the text of the solution.
+        printed: what the sandbox reported about each program of a test of kind "run", as JSON, by the program's text.
         begun: whether a job with solutions of the task has been made for a worker.
     """
 
@@ -184,7 +184,7 @@ class StreamEngine(Engine):
             self._discard(worker)
 
     def _forgotten(self, state: TaskState) -> bool:
-        """Return whether nobody wants a waiting state any more. Forget it then."""
+        """Return whether nobody wants a waiting state any more. If so, forget the state."""
         work = self._open.get(state)
         if work is not None and not work.cancelled:
             return False

@@ -1,4 +1,4 @@
-"""The numbers of an execution, which summary.json holds."""
+"""Computes the figures of an execution. summary.json holds them, and a few more."""
 
 from __future__ import annotations
 

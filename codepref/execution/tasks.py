@@ -77,15 +77,15 @@ def encode_task(task: Task, limits: Limits, cpu_seconds: float | None = None) ->
 def needed_preamble(task: Task) -> str:
     """Return the problem's preamble. A long one lacks the imports of which no name occurs in the code of the task.
 
-    This code is the solutions, the tests in Python, the gold solution, the helpers, and the other statements of the
-    preamble apart from imports. `from module import *` stays, since its names are not known. Importing a dozen modules
-    takes longer than most solutions run.
+    This code is the solutions, the tests in Python, the texts with examples, the gold solution, the helpers, and the
+    other statements of the preamble apart from imports. `from module import *` stays, since its names are not known.
+    Importing a dozen modules takes longer than most solutions run.
     """
     preamble = task.problem.preamble
     if len(preamble) < LONG_PREAMBLE:
         return preamble
     statements = _statements(preamble)
-    tests = [test.source for test in task.tests if kind_of(test).python]
+    tests = [test.source for test in task.tests if not kind_of(test).fields]
     programs = (solution.text for solution in task.solutions)
     texts = [*programs, *tests, task.problem.gold or "", task.problem.helpers]
     texts += [text for text, imported in statements if imported is None]

@@ -50,14 +50,14 @@ def parse_ratings(text: str, count: int, low: int, high: int) -> Parsed:
 
     A set of ratings is complete if it names every label exactly once. The judge's thoughts do not count (see
     `codepref.judging.thoughts`). In the rest of the text, the parser looks for complete sets in JSON: an object
-    {"ratings": [{"id", "rating", "rationale"}, ...]}, the list alone, one object for each line, or an object from
-    labels to such entries. {"ratings": {"1": 4, ...}} is read too. It tries at most MAX_CANDIDATES places. JSON with
-    usual mistakes is read too (see `codepref.judging.loose_json`). If there is only one response, its rating in JSON
-    needs no label. If there is no complete set, the parser reads the published form: one block `Rating: N` /
-    `Rationale: ...` for each response, in the order of the labels. An answer without a complete set rates no response,
-    because a response may have made the judge write the incomplete set. An answer with several complete sets in JSON
-    that differ in a rating rates no response either. A rating that is not a whole number on the scale ("N/A", "4/5",
-    11, 3.5) leaves only its own response unjudged.
+    {"ratings": [{"id", "rating", "rationale"}, ...]}, the list alone, objects of one rating each at the beginning of
+    their lines, or an object such as {"1": {"rating", "rationale"}, ...} or {"ratings": {"1": 4, ...}}. It tries at
+    most MAX_CANDIDATES places. JSON with usual mistakes is read too (see `codepref.judging.loose_json`). If there is
+    only one response, its rating in JSON needs no label. If there is no complete set, the parser reads the published
+    form: one block `Rating: N` / `Rationale: ...` for each response, in the order of the labels. An answer without a
+    complete set rates no response, because a response may have made the judge write the incomplete set. An answer with
+    several complete sets in JSON that differ in a rating rates no response either. A rating that is not a whole number
+    on the scale ("N/A", "4/5", 11, 3.5) leaves only its own response unjudged.
     """
     labels = range(1, count + 1)
     answer = without_thoughts(text, [span for _, span in _documents(text)])

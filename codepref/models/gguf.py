@@ -106,7 +106,7 @@ def _make(path: Path, target: Path) -> None:
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        if error.errno not in (*UNWRITABLE, errno.ENOTDIR, errno.EEXIST):  # the last two: a file is in the way
             raise
         raise _no_space(path, target.parent, error.strerror or errno.errorcode[error.errno]) from error
 

@@ -74,8 +74,9 @@ def to_dataset(pairs: Iterable[Pair]) -> Any:
 
 
 def read_pairs(source: str | Path) -> list[Pair]:
-    """Read pairs from JSON lines, a JSON list, Parquet or a hub name.
+    """Read pairs from a file, a folder, a pattern of files or a hub data set (see `codepref.problems.rows.read_rows`).
 
+    A Parquet file may have any name.
     A row is a pair in one of the forms of `codepref.pairing.pair_rows`, or holds answers with a label or a score, of
     which pairs are made; see `codepref.pairing.labelled.pairs_from_answers`. The form of the first row decides between
     the two. A LeftOutWarning names columns that hold something and are not read, and counts answers that were left out.
@@ -115,7 +116,7 @@ def _read(rows: Iterator[tuple[str, Mapping[str, Any]]], source: str) -> list[Pa
     if is_scored(first[1]) and not is_pair(first[1]):
         pairs = pairs_from_answers(_answers(rows, columns, left_out), left_out)
         if not pairs:
-            reasons = "; ".join(f"{reason}: {count:,}" for reason, count in left_out.items())
+            reasons = "; ".join(f"{reason}: {count:,}" for reason, count in left_out.items()) or "its rows hold none"
             raise UserError(
                 f"{source}: its answers give no pair ({reasons}). A pair needs a wanted and an unwanted answer to the "
                 "same prompt. The method kto learns from single answers"
@@ -150,7 +151,10 @@ def _pair(row: Mapping[str, Any], number: int) -> Pair:
     """
     evidence = row.get("evidence") or "{}"
     if isinstance(evidence, str):
-        evidence = json.loads(evidence)
+        try:
+            evidence = json.loads(evidence)
+        except (ValueError, RecursionError):
+            evidence = None
     if not isinstance(evidence, Mapping):
         raise ValueError("`evidence` must be an object, or its JSON text")
     ids = {name: row[name] for name in ("chosen_id", "rejected_id") if row.get(name) is not None}

@@ -32,9 +32,9 @@ def read_test_text(source: str, entry_point: str = "") -> tuple[TestKind, str]:
     | does nothing and holds examples (`>>>`) in a text at its top level    | `doctest`  |
     | anything else                                                         | `asserts`  |
 
-    A text does nothing if no statement outside its definitions is an `assert`, a `raise` or only an expression, such as
-    a call. Calls are only added for functions that look like checks and are not `async`. Without such functions, one of
-    the last two rows decides.
+    A text does nothing if no statement outside its definitions is an `assert`, a `raise`, or an expression other than a
+    constant or a name, such as a call. Calls are only added for functions that look like checks and are not `async`.
+    Without such functions, one of the last two rows decides.
     entry_point: the entry point, if it is known. If it is "check", a function `check` in the text does not decide.
 
     >>> read_test_text("def check():\\n    assert f(1) == 2\\n")

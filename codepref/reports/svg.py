@@ -65,7 +65,10 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def tick_text(value: float) -> str:
-    """Return the label of a tick, with at most six digits and a true minus sign."""
+    """Return the label of a tick with true minus signs.
+
+    It has at most six digits. From 100,000 on it has one digit and a power of ten, such as "2e+06".
+    """
     text = f"{value:.6g}" if abs(value) < 1e5 else f"{value:.0e}"
     return text.replace("-", "−")
 

@@ -25,7 +25,10 @@ CURVES = (
 
 
 def training(summary: Row) -> dict[str, Any]:
-    """Return the charts of the training and the validation, and the settings. Return {} if nothing was trained."""
+    """Return the charts of the training and the validation, the width of moving averages, and the settings.
+
+    The width is 0 if no curve is smoothed. Return {} if nothing was trained.
+    """
     row = summary.get("training") or {}
     if not row:
         return {}

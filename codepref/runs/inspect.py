@@ -23,8 +23,9 @@ WIDTH = 18
 def status_lines(path: Path) -> list[str]:
     """Return lines that say how far a run, an execution or a sampling has come.
 
-    path: a run directory, the folder of `codepref execute --out`, or the file of `codepref sample --out`.
-    Raises UserError if the path is none of them, or holds a malformed file.
+    path: a run directory, the folder of `codepref execute --out`, or the file of `codepref sample --out`. Any file
+    without unfinished answers beside it counts as finished. Raises UserError for any other folder, for a path that does
+    not exist, and for a file that is no JSON or TOML.
     """
     answers = parts_folder(path)
     if answers.is_dir():

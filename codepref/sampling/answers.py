@@ -46,8 +46,8 @@ def load_solutions(path: str | Path, problems: Iterable[Problem]) -> list[Soluti
     """Read solutions in the order of the file. `solutions_from_rows` describes the keys of a line.
 
     path: a file or folder in one of the forms that `codepref.sampling.sample_files.sample_rows` lists.
-    Raises UserError as `sample_rows` and `solutions_from_rows` do. It names up to ten unknown tasks and missing keys,
-    each with its place in the source.
+    Raises UserError as `sample_rows` and `solutions_from_rows` do. The message names up to ten unknown tasks and
+    missing keys, each with its place in the source.
     """
     return list(iter_solutions(path, problems))
 

@@ -109,7 +109,7 @@ def _without_odd_end(text: str) -> str:
 
 
 def _outside_code(text: str, tags: list[_Tag], start: int) -> list[_Tag]:
-    """Return the tags that are no part of strings or code. The code is looked for after the place `start`."""
+    """Return the tags that `_CodeRanges` does not find in quotes or code. Only the text after `start` is looked at."""
     if not tags:
         return []
     code = _CodeRanges(text[start:])
@@ -165,7 +165,7 @@ def _words(name: str) -> set[str]:
 
 
 class _CodeRanges:
-    """The places of a text that belong to strings or to code that Python can read."""
+    """The places of a text that stand in quotes, which open and close on one line, or in code that Python can read."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
@@ -180,7 +180,7 @@ class _CodeRanges:
             self._code = [(part.first, part.end) for part in parts if is_code(part.text)]
 
     def holds(self, tag: _Tag, place: int) -> bool:
-        """Return whether a tag at a place of the text belongs to a string or to code.
+        """Return whether a tag at a place of the text stands in quotes or in code.
 
         On a line that begins with "#", all tags except special tokens count as parts of code.
         """

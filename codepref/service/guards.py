@@ -1,7 +1,7 @@
-"""The checks before the routes: the token, the size of a body, and the time in which it must arrive.
+"""The checks before the routes: the token, the type and the size of a body, and the time in which it must arrive.
 
-The application gets a request when its whole body has arrived. So no route runs for a body that is too large, or for a
-client that never sends its body.
+The application gets a request with a body when the whole body has arrived. So no route runs for a body that is too
+large, or for a client that never sends its body.
 """
 
 from __future__ import annotations

@@ -103,9 +103,9 @@ def _verdict_body(verdict: Verdict) -> VerdictBody:
 
 
 async def run_code(body: RunCodeBody, pool: Pool, settings: ServiceSettings) -> RunCodeAnswer:
-    """Run a program, and return its status and what it printed.
+    """Run a program, and return its status, what it printed and the files that the request asks for.
 
-    Raises UserError for another language than Python, Full if the queue has no room, and what `Pool.run` raises.
+    Raises UserError for another language than "python", Full if the queue has no room, and what `Pool.run` raises.
     """
     if body.language != "python":
         raise UserError(f"language: this server runs python only, not {body.language[:40]!r}")

@@ -34,7 +34,8 @@ class Progress:
 
     unit: what is counted, in the plural. first: how many were finished when the command began. done, total: how many
     are finished, and how many there are. began, updated: seconds since 1970. nodes: the nodes of a cluster by name, or
-    the processes of this machine, or {}. host, process: where the command runs, as `_process_name` states it.
+    the processes of this machine, or {}. host: the name of the machine on which the command runs. process: the process
+    of the command, as `_process_name` states it.
     """
 
     unit: str
@@ -59,7 +60,10 @@ class Progress:
         return (self.done - self.first) / max(self.updated - self.began, 1e-9)
 
     def lines(self, now: float) -> list[str]:
-        """Return a line with count, rate and remaining time, and a line for each node. now: seconds since 1970."""
+        """Return a line with count, rate and remaining time, and a line for each node. now: seconds since 1970.
+
+        If the command has stopped, return one line that says so.
+        """
         text = f"{self.done:,} of {self.total:,} {self.unit}"
         rate = self.rate()
         if self.runs is False:

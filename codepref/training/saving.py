@@ -34,9 +34,9 @@ def check_weights(model: Any) -> None:
 def save(trainer: Any, tokenizer: Any, job: TrainingJob, validator: Validator | None) -> None:
     """Write the model, the tokenizer and the start model's prompt templates, if it has any, into the staging folder.
 
-    The weights are those of the validator's best step if it probed a trained step, and the last weights otherwise. An
-    adapter is merged into its base model when `merge_adapter` is set or the method is supervised. Raises MachineError
-    when safetensors cannot write the weights.
+    The weights are those of the validator's best step if it probed a trained step, and the last weights otherwise. If
+    an adapter was trained, it is merged into its base model when `merge_adapter` is set or the method is supervised.
+    Otherwise only the adapter is written. Raises MachineError when safetensors cannot write the weights.
     """
     from safetensors import SafetensorError
 

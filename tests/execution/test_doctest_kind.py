@@ -35,6 +35,14 @@ def test_examples_run_apart_from_the_solution(verdict_on, source):
     assert verdict_on(WRONG, examples(source)).codes in ("F", "E")
 
 
+def test_examples_may_use_an_import_of_a_long_preamble(verdict_on):
+    preamble = f"from calendar import isleap\nTEXT = '{'x' * 1000}'\n"
+    verdict = verdict_on(
+        "def f(x):\n    return x\n", examples(">>> f(True) == isleap(2000)\nTrue\n"), preamble=preamble
+    )
+    assert verdict.codes == "P", verdict.detail
+
+
 def test_examples_that_may_print_share_the_process_of_the_solution(verdict_on):
     source = ">>> f(1)\nthe sum is 2\n"
     verdict = verdict_on("def f(x):\n    print('the sum is', x + 1)\n", examples(source))

@@ -142,7 +142,7 @@ def test_a_wrong_file_of_pairs_is_refused_with_what_is_missing(tmp_path: Path) -
     with pytest.raises(UserError, match=r"pairs.jsonl:1: `prompt` must be a text, .* not a list of str"):
         read_pairs(path)
     path.write_text('{"prompt": "p", "chosen": "c", "rejected": "r", "evidence": "{"}\n')
-    with pytest.raises(UserError, match=r"pairs\.jsonl:1: "):
+    with pytest.raises(UserError, match=r"pairs\.jsonl:1: `evidence` must be an object, or its JSON text"):
         read_pairs(path)
     path.write_text('{"prompt": "p", "chosen": "c", "rejected": "r", "confidence": null}\n')
     assert (read_pairs(path)[0].confidence, read_pairs(path)[0].chosen_id) == (1.0, -1)

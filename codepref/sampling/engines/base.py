@@ -74,7 +74,7 @@ class Ask:
 class Engine(Protocol):
     """A model that answers chat prompts. Opening it should be cheap: weights should be loaded at the first answer.
 
-    An engine may also have the methods of `Preparable`, `DecodingAware` and `Summarising`.
+    An engine may also have the methods of `Preparable`, `DecodingAware`, `OnNodes` and `Summarising`.
     """
 
     @property

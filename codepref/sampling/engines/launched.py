@@ -58,7 +58,7 @@ class Servers:
         self.stop()
 
     def server(self, model: str, name: str) -> LaunchedServer:
-        """Return the server of the model. Start it, unless it is the server that was started last.
+        """Return the server of the model. Start it, unless it runs already.
 
         A server of another model is stopped first. name: the short name of the model. Raises what `launched` raises.
         """
@@ -143,7 +143,7 @@ class LaunchedEngine:
     """Answers through a server that `servers` starts for the model at the first answer that is missing.
 
     model: a folder, hub name or `starter`. name: a short name of the model. Raises UserError for a folder that holds no
-    model or no weights.
+    model or no weights, and for mistakes in the settings of the calls.
     """
 
     def __init__(self, servers: Servers, model: str, name: str) -> None:

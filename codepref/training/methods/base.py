@@ -53,7 +53,7 @@ def no_expected_loss(settings: TrainingSection) -> float | None:
 class Method:
     """A training method, which is an entry of METHODS.
 
-    name: the name in `training.method`. train: the function that trains a job on data and writes the model.
+    name: the name in `training.method`. train: the function that trains a job on data and writes the result.
     learns_from: the data that `train` takes: "pairs" are Pair records, "answers" are Examples, "problems" are
     OnlineProblems. `TrainingResult.pairs` counts them. sources: the sources from which `codepref train` may read
     the data. learning_rate, lora_learning_rate: the default learning rates without and with an adapter. supervised:

@@ -27,8 +27,7 @@ def train_dpo(job: TrainingJob, pairs: Sequence[Pair]) -> TrainingResult:
 
     The loss is the one that `settings.loss` names ("sigmoid" is DPO's, arXiv 2305.18290, eq. 7), plus `chosen_weight`
     times the mean negative log-likelihood of a token of the chosen answers. The reference model is a second copy of the
-    start model, or the model without its new adapter. Raises what `run_training` and `first_loss`
-    raise.
+    start model, or the model without its new adapter. Raises what `run_training` and `first_loss` raise.
     """
     from codepref.training.trainer import run_training
 

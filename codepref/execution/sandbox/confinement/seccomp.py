@@ -151,7 +151,7 @@ def _by_argument() -> list[Instruction]:
     program += _rule(call["clone"], 0, _when(_JSET, _CLONE_THREAD, _ALLOW), refused)
     for name in ("kill", "tkill", "tgkill"):
         program += _rule(call[name], 0, _when(_JEQ, _PID_HOLE, _ALLOW), refused)
-    # Reading limits, and setting its own ones. They can only be lowered, since soft and hard limits are equal.
+    # A child may read limits, and set its own limits. It can only lower them, since soft and hard limits are equal.
     reading = [(_JEQ, 0, 3, 0), (_LOAD, 0, 0, 16 + 8 * 2 + 4), (_JEQ, 0, 1, 0), (_RETURN, 0, 0, _ALLOW)]
     itself = [(_LOAD, 0, 0, 16), *_when(_JEQ, 0, _ALLOW)]
     program += _rule(call["prlimit64"], 2, reading + itself, refused)
@@ -187,7 +187,8 @@ def _page_cache(call: dict[str, int]) -> list[Instruction]:
 def assemble(refused: dict[str, int], extra: list[Instruction]) -> bytes:
     """Return the BPF program as an array of `struct sock_filter`.
 
-    A call of a foreign architecture kills the process. A call in `refused` fails with EPERM. `extra` is appended.
+    A call of a foreign architecture or of the x32 ABI kills the process. A call in `refused` fails with EPERM. The
+    rules in `extra` decide next, and every other call is allowed.
     """
     program: list[Instruction] = [
         (_LOAD, 0, 0, 4),
@@ -210,8 +211,8 @@ def worker_filter() -> bytes:
 def child_filter() -> bytes:
     """Return the additional filter for test runners and solutions.
 
-    Among other calls, it refuses new processes, signals to other processes, limits of other processes, and descriptors
-    from other processes.
+    Among other calls, it refuses new processes, signals to other processes, changes of the limits of other processes,
+    and messages that carry descriptors.
     """
     return assemble(_numbers(_CHILDREN), _by_argument())
 

@@ -17,7 +17,7 @@ class Asserts(Kind):
     """
 
     def compile(self, test: PreparedTest) -> None:
-        """Compile the test. Store the result of `plain_call`, so that the test runner can send a plain call ahead."""
+        """Compile the test. Unless it needs its own scope, store its plain call, which can be sent ahead."""
         test.plain = plain_call(compile_python(test))
         if test.analysis is not None and test.analysis.needs_own_scope:
             test.plain = None
@@ -27,9 +27,9 @@ class Asserts(Kind):
         return SHORT_SLACK if len(test.source) < LONG_TEST else LONG_SLACK
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the statements and return P. A name in the helpers has precedence over the same name in the solution.
+        """Run the statements, and return P, or F for the exit of a test with another status than 0 or None.
 
-        A test that ends with SystemExit of its own passes if the status is 0 or None, and fails otherwise.
+        A SystemExit of the solution is raised. A name in the helpers has precedence over the same name in the solution.
         """
         assert test.code is not None
         try:
@@ -43,7 +43,10 @@ class Asserts(Kind):
         return PASSED
 
     def run_shared(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the statements in the namespace that holds the solution and the helpers. Return P."""
+        """Run the statements in the namespace that holds the solution and the helpers. Return P.
+
+        A SystemExit is raised whatever its status, since the solution may have caused it.
+        """
         assert test.code is not None
         exec(test.code, runner.space)
         return PASSED

@@ -77,8 +77,8 @@ class PreparedTest:
         solution. For most kinds `shareable` decides this.
         around: what the test sees of its problem.
         analysis: what the text of the test decides (see `Analysis`), or None if it was not analysed.
-        expected: for a test of the kind "calls", the expected result as a value of JSON, and whether it is a list of
-        one item and this item alone is right too.
+        expected: for a test of the kind "calls", a pair: the expected result as a value of JSON, and whether the only
+        item of an expected list is right too.
         inputs, oracle: the fields and the compiled oracle of a test of the kind "inputs". None for other kinds.
     """
 

@@ -101,7 +101,7 @@ class Uses:
         """Return whether the test seems to mean the solution's own `name`, although a library has one.
 
         It does if nothing else in the test is the solution's, if an assertion tests it without anything else of the
-        solution (`assert gcd(12, 8) == 4`), or if it stands only in arguments of calls of the solution
+        solution (`assert gcd(12, 8) == 4`), or if it stands only in positional arguments of calls of the solution
         (`area(sample())`). `assert isclose(half(5), 2.5)` means the library's `isclose`.
         """
         if not self.others or self._counts[name] == self._inside[name]:

@@ -147,8 +147,8 @@ def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
 def _end(body: list[ast.stmt], functions: dict[str, ast.FunctionDef]) -> bool:
     """Replace an exit at the end of `body` by an assert (see `as_program`). Return whether there was one.
 
-    If the last statement calls one of the functions, the exit may also stand at the end of that function. functions:
-    by name.
+    If the last statement calls a function of the test, the exit may also stand at the end of that function. functions:
+    the functions of the test by name.
     """
     if not body:
         return False

@@ -49,7 +49,8 @@ def run(
     candidate: the entry point's name, and the values of the solution by name.
     code_of: returns the code of an exception. describe: called with each failure in words.
     all_must_run: whether a test that a decorator skips, or that fails as a decorator expects, is an error. A test that
-        skips itself by an exception while it runs is an error in both cases.
+        skips itself by an exception while it runs is an error in both cases, and so is a test with an empty list of
+        parameters.
     """
     plugin = _Plugin(module, defined, code_of, describe)
     plugin.all_must_run = all_must_run

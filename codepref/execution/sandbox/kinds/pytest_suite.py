@@ -55,7 +55,7 @@ class PytestSuite(Kind):
 
     Otherwise its code is the worst code of all failures (see `worst_code`). Tests that a decorator skips, or that fail
     as a decorator expects, do not count. If the condition of any decorator in the file may depend on the solution, each
-    such test is an error.
+    such test is an error. A test with an empty list of parameters is always an error.
     """
 
     def compile(self, test: PreparedTest) -> None:

@@ -1,6 +1,7 @@
 """Finds what a test may reach besides the answers of the solution: streams, files, the state of the process, and code.
 
-Such a test must share a process with the solution, since each of the two must see the effects of the other.
+Such a test shares a process with the solution. In most cases each of the two must see the effects of the other. A test
+that evaluates an answer as code would otherwise run the solution's code in the test runner.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ def count_reports(tree: ast.Module) -> bool:
     - An assert of a tuple or list of conditions and at most one text, such as `assert (f(1) == 2, "text")`, asserts the
       conditions. An assert of a generator or a list comprehension of conditions asserts all of them. An assert of a
       lambda without parameters asserts the condition in it.
-    - A test function that returns only conditions, and whose value nothing uses, asserts them.
+    - A function that returns only conditions asserts them, if the test calls it and at most prints its value. A
+      function that is not called asserts them too, if its name is `check` or begins with `test`.
     """
     nodes = list(walk(tree))
     shown = [node.value for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]

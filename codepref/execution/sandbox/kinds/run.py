@@ -13,7 +13,7 @@ from ..wire.printed import MAX_FETCHED, MAX_PRINTED
 from .base import PASSED, Kind, PreparedTest, Runner
 
 MAX_NAMES = 1 << 16
-"""The largest number of characters in the paths of all files that are sent back together."""
+"""The paths and the contents of all files that are sent back may together be this much larger than MAX_FETCHED."""
 
 
 class Run(Kind):
@@ -27,7 +27,7 @@ class Run(Kind):
         """Do nothing, since the test has no source."""
 
     def run(self, runner: Runner, test: PreparedTest) -> int:
-        """Run the program in the solution's process, and write what it printed into the page. Return PASSED.
+        """Run the program in the solution's process. Write its status, output and files into the page. Return PASSED.
 
         Raises TypeError or ValueError if the solution's process sends a malformed or a too large result.
         """

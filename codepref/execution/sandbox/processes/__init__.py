@@ -1,1 +1,1 @@
-"""The processes of a worker: supervisor, zygotes, test runners and solutions."""
+"""The processes of a worker: supervisor, nurseries, zygotes, test runners and solutions."""

@@ -27,7 +27,7 @@ Serve = Callable[[_socket.socket], None]
 def spawn(hardening: Hardening, folders: Folders, folder_role: str, roles: Mapping[bytes, Serve]) -> zygote.Zygote:
     """Fork a nursery, which forks zygotes of these roles on request. Return the connection to the nursery.
 
-    folder_role: the scratch folder of the processes that the zygotes fork.
+    folder_role: names the scratch folder in which the processes that the zygotes fork may write.
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     parent, pid = os.getpid(), os.fork()
@@ -53,7 +53,10 @@ def serve_roles(hardening: Hardening, control: _socket.socket, roles: Mapping[by
 
 
 def zygote_of(nursery: zygote.Zygote, role: bytes) -> zygote.Zygote:
-    """Have a nursery fork a zygote of this role, and return the connection to it. Raises ZygoteLost."""
+    """Have a nursery fork a zygote of this role, and return the connection to the zygote.
+
+    Raises ZygoteLost if the nursery is gone or cannot fork.
+    """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         return zygote.Zygote(ours, nursery.fork((theirs.fileno(),), role))

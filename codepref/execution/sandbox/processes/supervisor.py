@@ -181,7 +181,7 @@ class Supervisor:
         data: the encoded plan of the task.
         known: expected outputs that were kept from another run, by the index of the test.
         keep: send new expected outputs to the engine.
-        Raises ZygoteLost when the task cannot be prepared, and EngineGone.
+        Raises ZygoteLost if the task cannot be prepared, and EngineGone if the engine closes the connection.
         """
         if data == self._data:
             return
@@ -225,7 +225,7 @@ class Supervisor:
     def wait_for(self, answerer: Answerer, timeout: float) -> bool:
         """Return whether an answer arrives within `timeout` seconds. Meanwhile send heartbeats to the engine.
 
-        Raises EngineGone.
+        Raises EngineGone if the engine closes the connection.
         """
         end = time.monotonic() + timeout
         poll = select.poll()
@@ -306,9 +306,9 @@ class Supervisor:
             self._session = None
 
     def printed(self) -> bytes:
-        """Return what the program of the last verdict printed, if the tests of the task report this, or b"".
+        """Return what the program of the last verdict printed, or b"" if the kind of the tests does not report this.
 
-        A test of another kind can write into this part of the page too.
+        A test of such a kind could have written something else into this part of the page.
         """
         return self.page.take_printed() if self._reports_output else b""
 

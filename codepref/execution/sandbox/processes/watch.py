@@ -79,9 +79,9 @@ class Watched:
         cpu, wall: seconds of the runner's CPU time and of wall-clock time that one test may take.
         asleep: seconds for which both processes may be asleep in one test.
         idle_left: seconds for which both may be asleep in all tests together.
-        blocked_left: seconds for which they may wait for another reason, in all tests together.
+        blocked_left: seconds for which they may wait for the disk or for an unknown reason, in all tests together.
         idle: the seconds for which both were asleep.
-        blocked: the seconds for which they waited for another reason.
+        blocked: the seconds for which they waited for the disk or for an unknown reason.
         cause: why the runner was ended, or "".
         detail: more about the cause, in words.
     """
@@ -177,7 +177,7 @@ class SleepClock:
         self._look()
 
     def advance(self) -> float:
-        """Return the seconds since the last call in which both were asleep."""
+        """Return for how many of the seconds since the last call both processes were asleep."""
         before, cpu = self._at, self._cpu
         waits, states = self._look()
         if not states:
@@ -195,7 +195,7 @@ class SleepClock:
     def _look(self) -> tuple[list[int], set[str]]:
         """Return the nanoseconds for which each thread has waited for a core since the last look, and all states.
 
-        There is no state if the kernel does not say all this.
+        Both results are empty if the kernel does not give all of these facts.
         """
         new, states, waits, self.threads = {}, set[str](), list[int](), 0
         try:
