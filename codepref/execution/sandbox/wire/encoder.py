@@ -265,10 +265,13 @@ _WRITERS |= dict.fromkeys(_DATES, Encoder._date)
 def _writer_of_base(value: Any) -> Callable[[Encoder, Any], None] | None:
     """Return the writer of the first plain type in the `__mro__` of the value's type, or None if there is none.
 
-    Also return None for a type of numpy itself. A forged `__class__` has no effect.
+    Also return None for a type of numpy itself, and for NaT of pandas, which derives from datetime without its fields.
+    A forged `__class__` has no effect.
     """
     if "numpy" in sys.modules and type(value).__module__ == "numpy":
         return None  # float64 is a subclass of float, but it compares and prints differently
+    if type(value).__name__ == "NaTType" and type(value).__module__.startswith("pandas."):
+        return None
     for base in type(value).__mro__:
         if base in _WRITERS and base is not type:
             return _WRITERS[base]

@@ -3,7 +3,7 @@
 They cross only from the solution, without pickle, as arrays and plain values. The test runner builds them with the
 constructors of the libraries. A test runner that has not loaded pandas gets proxies of the values of pandas instead.
 A Timedelta, and a Timestamp without a time zone or in UTC, cross as the values of `datetime` from whose classes they
-derive.
+derive, and lose their nanoseconds.
 """
 
 from __future__ import annotations
