@@ -108,7 +108,7 @@ def next_changes(
 def _candidates(error: ServerError, words: str, arguments: Mapping[str, Any], changes: Changes) -> list[str]:
     """Return the sent fields that an error names.
 
-    If the error names fields apart from its words, only these count. Otherwise the fields stand in the order in which
+    If the error names sent fields apart from its words, only these count. Otherwise the fields stand in the order in which
     the words name them.
     If the words say that temperature and top_p exclude each other, the only field is top_p.
     """
