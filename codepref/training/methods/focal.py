@@ -37,7 +37,7 @@ BY_LENGTH = ("ipo", "sigmoid_norm")
 
 
 def train_focal(job: TrainingJob, pairs: Sequence[Pair]) -> TrainingResult:
-    """Train on `pairs` with DPO's loss on differing tokens, and write the complete model to `job.out`.
+    """Train on `pairs` with DPO's loss on differing tokens, and write the trained model, or its adapter, to `job.out`.
 
     The loss is the one that `settings.loss` names, of log-probabilities summed over the differing tokens of each
     answer, plus `chosen_weight` times the mean negative log-likelihood of all tokens of the chosen answers. The

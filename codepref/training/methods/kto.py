@@ -22,7 +22,7 @@ TOLERANCE = 1e-3
 
 
 def train_kto(job: TrainingJob, examples: Examples) -> TrainingResult:
-    """Train on single answers with KTO, and write the complete model to `job.out`.
+    """Train on single answers with KTO, and write the trained model, or its adapter, to `job.out`.
 
     The loss is KTO's (arXiv 2402.01306, eq. 7) plus `chosen_weight` times the mean negative log-likelihood of a token
     of the wanted answers. By default both labels have the same total weight. Raises what `run_training` and

@@ -29,7 +29,7 @@ TRL_NAMES = {"grpo": ("GRPOTrainer", "GRPOConfig"), "rloo": ("RLOOTrainer", "RLO
 
 
 def train_online(job: TrainingJob, data: OnlineProblems) -> TrainingResult:
-    """Train on problems with tests, and write the complete model to `job.out`.
+    """Train on problems with tests, and write the trained model, or its adapter, to `job.out`.
 
     A step samples `settings.batch_size` answers, `online.generations` of them to each problem. An epoch is one pass
     over the problems. If too few problems remain for another step, they are left out of the epoch. With several
