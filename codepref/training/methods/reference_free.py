@@ -26,7 +26,7 @@ from codepref.training.rows import TrainingRows, preference_rows
 
 
 def train_without_reference(job: TrainingJob, pairs: Sequence[Pair], loss: PairLoss) -> TrainingResult:
-    """Train on `pairs` with a loss without a reference model, and write the trained model, or its adapter, to `job.out`.
+    """Train on `pairs` without a reference model, and write the trained model, or its adapter, to `job.out`.
 
     The loss of the training is `loss` plus `chosen_weight` times the mean negative log-likelihood of a token of the
     chosen answers. Raises what `run_training` raises, and UserError for FSDP or DeepSpeed, with which TRL would load a
