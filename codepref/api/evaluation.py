@@ -82,8 +82,8 @@ def evaluate(
     """Compute pass@k of a model, of solutions, or of verdicts.
 
     Give exactly one of `model`, `solutions` and `verdicts`.
-    model: a folder, a hub name, `starter`, or an Engine. It answers each problem once greedily and `samples` times with
-    `temperature` and `top_p`. The problems' own tests run on the answers.
+    model: a folder, a GGUF file, a hub name, `starter`, `ENGINE:MODEL`, or an Engine. It answers each problem once
+    greedily and `samples` times with `temperature` and `top_p`. The problems' own tests run on the answers.
     solutions: in any form that `execute` takes. The problems' own tests run on them.
     verdicts: a folder that `execute` wrote, or matrices. They need no `problems`.
 

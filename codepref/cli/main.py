@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with _plain_warnings():
         options = build_parser().parse_args(arguments)
+        _show_left_out_rows()
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         _let_threads_sleep()
         try:
@@ -101,11 +102,9 @@ def _report_error(error: BaseException) -> int | None:
 def _plain_warnings() -> Iterator[None]:
     """Inside the block, print warnings of codepref without the file name and the source line.
 
-    They are FutureWarnings, which begin with "warning: ", and LeftOutWarnings, which begin with "codepref: " and are
-    shown whatever filters the user has set.
+    They are FutureWarnings, which begin with "warning: ", and LeftOutWarnings, which begin with "codepref: ". After the
+    block, the filters of warnings are those from before it.
     """
-    from codepref.problems.left_out import LeftOutWarning
-
     python_format = warnings.formatwarning
 
     def one_line(
@@ -113,17 +112,23 @@ def _plain_warnings() -> Iterator[None]:
     ) -> str:
         if category is FutureWarning and PACKAGE in Path(filename).resolve().parents:
             return f"warning: {message}\n"
-        if category is LeftOutWarning:
+        if category.__name__ == "LeftOutWarning":  # its module imports numpy, which --help does not need
             return f"codepref: {message}\n"
         return python_format(message, category, filename, lineno, line)
 
     warnings.formatwarning = one_line
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("default", category=LeftOutWarning)
             yield
     finally:
         warnings.formatwarning = python_format
+
+
+def _show_left_out_rows() -> None:
+    """Let Python show LeftOutWarnings, whatever filters the user has set."""
+    from codepref.problems.left_out import LeftOutWarning
+
+    warnings.filterwarnings("default", category=LeftOutWarning)
 
 
 def _let_threads_sleep() -> None:

@@ -76,7 +76,7 @@ def add_where(parser: Parser, source: str) -> None:
 def apply_where(options: Namespace) -> None:
     """Move the conditions of --where into the name of the source that they belong to.
 
-    Raises UserError if the source is not given, and for malformed conditions.
+    Raises UserError if the source is not given. Malformed conditions are refused when the source is loaded.
     """
     if conditions := getattr(options, "where", []):
         from codepref.problems.source_names import with_conditions
@@ -128,8 +128,8 @@ def add_limits(parser: Parser, *, timeout_factor: int) -> None:
     parser.add_argument(
         "--timeout-factor",
         type=float,
-        help="also stop a test after this many times the CPU time of the slowest correct solution; 0 sets no "
-        f"such limit (default {timeout_factor})",
+        help="in a second attempt, stop a test after about this many times the CPU time of the slowest correct "
+        f"solution; 0 sets no such limit (default {timeout_factor})",
     )
     parser.add_argument("--patience", type=float, dest="timeout_factor", action=OldName, const="--timeout-factor")
     parser.add_argument("--memory-mb", type=int, help="memory limit of a solution's process, in MiB (default 1024)")

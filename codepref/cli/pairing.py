@@ -71,7 +71,7 @@ def add_pair(parser: Parser) -> None:
     )
     _add_choice_of_pairs(parser)
     parser.add_argument("--template", help="text of the user message in the prompts, with {prompt} and {entry_point}")
-    parser.add_argument("--bare", action="store_true", help="write the answers as bare code, not as a ```python block")
+    parser.add_argument("--bare", action="store_true", help="without --judgments: write the answers as bare code")
     parser.add_argument(
         "--allow-shared", action="store_true", help="also use verdicts of tests that shared a process with the solution"
     )
@@ -148,6 +148,8 @@ def pair(options: Namespace) -> None:
     from codepref.judging.artifact import read_judgments
     from codepref.judging.binarized import write_binarized
 
+    if options.binarized and not options.judgments:
+        raise UserError("--binarized also writes the ratings: give --judgments")
     result = api.pair(
         options.verdicts,
         options.problems,
@@ -176,8 +178,6 @@ def pair(options: Namespace) -> None:
         out=options.out,
     )
     if options.binarized:
-        if not options.judgments:
-            raise UserError("--binarized also writes the ratings: give --judgments")
         write_binarized(Path(options.binarized), read_judgments(options.judgments), result.pairs)
         print(options.binarized)
     print(f"{len(result.pairs):,} pairs of {len({p.task_id for p in result.pairs}):,} problems")

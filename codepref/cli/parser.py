@@ -47,7 +47,7 @@ COMMANDS: tuple[tuple[str, str, Callable[[Parser], None]], ...] = (
     ("export", "write pairs, answers or problems in the form of another trainer", exporting.add_export),
     ("train", "train a model on pairs, verdicts, demonstrations or problems", training.add_train),
     ("evaluate", "compute pass@k of a model, of solutions or of verdicts", evaluation.add_evaluate),
-    ("compare", "compute the paired difference of two score files", evaluation.add_compare),
+    ("compare", "compute the paired differences between two score files", evaluation.add_compare),
     ("push", "upload a run's model and pairs to the hub", runs.add_push),
     ("doctor", "show which confinement this machine or each node of a Ray cluster offers", execution.add_doctor),
 )

@@ -1,6 +1,6 @@
-"""Writes grades to a score file for `codepref compare` and to a Parquet table for other programs.
+"""Writes grades as a score file for `codepref compare` and as a Parquet table for other programs.
 
-The score file can also be read.
+It also reads such a score file.
 """
 
 from __future__ import annotations

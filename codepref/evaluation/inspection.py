@@ -17,7 +17,10 @@ from codepref.problems.survey import Survey
 from codepref.records import Problem
 
 EXAMPLES = 5
-"""The largest number of examples of each kind in the figures."""
+"""The largest number of examples of gold solutions that do not pass, and as many of other findings of each kind.
+
+Reasons for which rows were left out have a limit of their own, `codepref.problems.left_out.MAX_EXAMPLES`.
+"""
 
 Notify = Callable[[str, int, int], None]
 

@@ -44,7 +44,10 @@ class JoinedJob:
         return texts
 
     def settle(self, *message: Any) -> int:
-        """Take over one result as the worker sent it (see `Job.settle`)."""
+        """Take over one result as the worker sent it (see `Job.settle`).
+
+        Return the number of solutions that got their verdict.
+        """
         number, index = self._where(message[0] if message else None)
         self.touched.append(self._states[number])
         return self._jobs[number].settle(index, *message[1:])

@@ -19,7 +19,7 @@ _COLUMNS = ("task_id", "solution_id", "solution", "verdicts", "isolation", "cpu_
 def read_verdicts(folder: Path | str) -> list[VerdictMatrix]:
     """Return the verdicts that `execute` wrote into `folder`, one matrix for each task, in the order of the problems.
 
-    Raises UserError when the folder holds no finished execution or when a table lacks a column.
+    Raises UserError when the folder holds no finished execution, and when a table is damaged or lacks a column.
     """
     verdicts: dict[str, list[Verdict]] = {}
     tests: dict[str, tuple[Test, ...]] = {}
@@ -35,9 +35,10 @@ def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[Verd
     All tests and details are held in memory.
     together: refuse a folder in which the rows of a task are not adjacent. `execute` writes them adjacent.
     If `together` is false, a task may have several matrices.
-    Raises UserError when there is no finished execution, when a table lacks a column, or when rows of one task are
-    apart and `together` is true.
+    Raises UserError when there is no finished execution, when a table is damaged or lacks a column, or when rows of one
+    task are apart and `together` is true.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     folder = Path(folder)
@@ -50,7 +51,11 @@ def iter_verdicts(folder: Path | str, *, together: bool = True) -> Iterator[Verd
         state = "its execution was not finished" if (folder / PARTS).exists() else f"it lacks {SUMMARY} or {VERDICTS}"
         raise UserError(f"{folder}: cannot read verdicts, since {state}. Run `codepref execute` into this folder first")
     tests, details, seen = _tests(folder), _details(folder), set[str]()
-    with pq.ParquetFile(folder / VERDICTS) as table:
+    try:
+        verdicts_file = pq.ParquetFile(folder / VERDICTS)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{folder / VERDICTS}: the file cannot be read as Parquet ({error})") from None
+    with verdicts_file as table:
         if missing := set(_COLUMNS) - set(table.schema_arrow.names):
             raise UserError(
                 f"{folder / VERDICTS}: the table lacks the columns {', '.join(sorted(missing))}. "

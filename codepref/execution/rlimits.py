@@ -22,7 +22,10 @@ _GIB = 1 << 30
 
 
 def check_rlimits(limits: Limits, jobs: int) -> None:
-    """Raise MachineError if a hard limit of this process is too low for `jobs` workers or for `limits`.
+    """Raise MachineError if a hard limit of this process is too low.
+
+    The hard limit of open files must suffice for `jobs` workers, that of address space for `limits.memory_mb`, and that
+    of CPU time must be at least MIN_CPU_SECONDS.
 
     If the soft limit of open files is too low and the hard limit allows more, this raises the soft limit.
     """

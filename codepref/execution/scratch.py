@@ -1,4 +1,4 @@
-"""The folder of a worker's scratch folders, as the engine makes and removes it."""
+"""Makes and removes the folder that holds the scratch folders of one worker."""
 
 from __future__ import annotations
 

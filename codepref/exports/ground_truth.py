@@ -55,7 +55,7 @@ def _pytest(tests: Sequence[Test], entry_point: str) -> dict[str, Any]:
 def _calls(tests: Sequence[Test], entry_point: str) -> dict[str, Any]:
     """Return the calls of one function, or {} for calls that the form cannot hold, such as those of two functions."""
     calls = [json.loads(test.source) for test in tests]
-    if any(_MEANING.intersection(call) or call.get("class", CLASS) != CLASS for call in calls):
+    if any(_MEANING.intersection(call) or (call.get("class") or CLASS) != CLASS for call in calls):
         return {}
     if len({call["function"] for call in calls}) != 1 or any(isinstance(call["arguments"], str) for call in calls):
         return {}

@@ -12,7 +12,7 @@ from codepref.records import Pair
 
 
 def pair_row(pair: Pair) -> dict[str, Any]:
-    """Return the row of a pair: the completion of rank 0 is the better one."""
+    """Return the row of a pair. The completion of rank 0 is the chosen answer."""
     answers = enumerate((pair.chosen, pair.rejected))
     return {
         "context": whole(pair.prompt, ()),

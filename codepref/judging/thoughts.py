@@ -30,7 +30,7 @@ def without_thoughts(text: str, documents: Sequence[tuple[int, int]]) -> str:
     """Return the part of `text` after the last end of a thought, up to the next beginning of a thought.
 
     The part begins at the beginning of `text` if no thought ends. If the part is blank, return the text before the
-    first thought.
+    first thought, or "" if the beginning of this thought is missing.
     documents: the places (first, after the last) of JSON documents in the text. Tags within the documents do not count.
     """
     closes = [found for found in _CLOSE.finditer(text) if not _within(found, documents)]

@@ -197,7 +197,7 @@ def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
 def embedding_rows(model: Any) -> int | None:
     """Return the number of rows of the model's embedding, or None if its configuration does not say.
 
-    model: the model, or its name. The name of an adapter gives None, since an adapter can hold its own embedding.
+    model: the model, or its name. The folder of an adapter gives None, since an adapter can hold its own embedding.
     Raises UserError if the configuration of a named model cannot be read, and the errors of `resolve_model`.
     """
     if not isinstance(model, str):

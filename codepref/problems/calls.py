@@ -68,7 +68,7 @@ def call_source(
     >>> call_source("f", [1], [2], where="")
     '{"function": "f", "arguments": [1], "expected": [2]}'
     """
-    for name in filter(None, (function, owner)):
+    for name in (function, *filter(None, [owner])):
         if not name.isidentifier() or keyword.iskeyword(name):
             raise UserError(f"{where}: {name[:80]!r} cannot be the name of a function or class")
     try:
@@ -77,7 +77,7 @@ def call_source(
         source |= {"wrapped": True} if wrapped else {}
         source |= {"arguments_as": list(forms.arguments), "result_as": forms.result} if forms else {}
         text = json.dumps(source | dict(comparison or {}))
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, SyntaxError, RecursionError) as error:
         raise UserError(f"{where}: an argument or a result cannot be written ({error})") from None
     return text
 

@@ -65,12 +65,12 @@ def examples_entry(entry: Mapping[str, Any], where: str) -> str:
 
 
 def python_entry(entry: Mapping[str, Any], where: str) -> str:
-    """Return the source of an entry of `tests` that holds Python. Raises UserError if the source is not Python text."""
+    """Return the source of an entry of `tests` that holds Python. Raises UserError if `parse` cannot read it."""
     source = entry.get("source")
     if not isinstance(source, str):
         raise UserError(f"{where} of kind {entry.get('kind')!r} needs a text under the key source")
     if parse(source) is None:
-        raise UserError(f"{where} is not Python ({why_unreadable(source)}): {source[:80]!r}")
+        raise UserError(f"{where} cannot be read as Python ({why_unreadable(source)}): {source[:80]!r}")
     return source
 
 

@@ -177,7 +177,10 @@ class Client:
         return self._fatal("key", error)
 
     async def _list_models(self) -> ServerError | None:
-        """Ask for the list of models and keep their names. Return the server's error, or None if there is none."""
+        """Ask for the list of models and keep their names. Return the server's error, or None if there is none.
+
+        An answer that is no list counts as an error of status 404 if the address names no version of the API.
+        """
         try:
             answer = await self._client.models.with_raw_response.list()
         except self._openai.APIStatusError as error:

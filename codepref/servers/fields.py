@@ -108,8 +108,8 @@ def next_changes(
 def _candidates(error: ServerError, words: str, arguments: Mapping[str, Any], changes: Changes) -> list[str]:
     """Return the sent fields that an error names.
 
-    If the error names fields apart from its words, only these count. Otherwise the fields stand in the order in which
-    the words name them.
+    If the error names sent fields apart from its words, only these count. Otherwise the fields stand in the order in
+    which the words name them.
     If the words say that temperature and top_p exclude each other, the only field is top_p.
     """
     sent = [name for name in _NAMES if name in arguments and changes.get(name, ()) is not None]

@@ -146,11 +146,20 @@ DEEP = "(" * MILLION + "1" + ")" * MILLION
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tests": [f"assert f({DEEP}) == 2"]}, "p.jsonl:1: test 0 is not Python (longer than 1,000,000 characters)"),
-        ({"tests": ["assert f(" + "-" * 5000 + "1) == 2"]}, "test 0 is not Python (nested too deeply)"),
-        ({"tests": ["assert f('\0')"]}, "test 0 is not Python (source code string cannot contain null bytes)"),
-        ({"tests": ["assert f('\ud800')"]}, "test 0 is not Python (it holds half a character"),
-        ({"tests": [{"kind": "unittest", "source": "class ("}]}, "test 0 is not Python (invalid syntax, line 1)"),
+        (
+            {"tests": [f"assert f({DEEP}) == 2"]},
+            "p.jsonl:1: test 0 cannot be read as Python (longer than 1,000",
+        ),
+        ({"tests": ["assert f(" + "-" * 5000 + "1) == 2"]}, "test 0 cannot be read as Python (nested too deeply)"),
+        (
+            {"tests": ["assert f('\0')"]},
+            "0 cannot be read as Python (source code string cannot contain null",
+        ),
+        ({"tests": ["assert f('\ud800')"]}, "test 0 cannot be read as Python (it holds half a character"),
+        (
+            {"tests": [{"kind": "unittest", "source": "class ("}]},
+            "0 cannot be read as Python (invalid syntax, line 1)",
+        ),
         ({"tests": [{"kind": "stdio", "input": "\ud800", "output": ""}]}, "UTF-8 must be able to encode input"),
         ({"helpers": "def g(:"}, "p.jsonl:1: helpers must be a whole Python program, but it is not: invalid syntax"),
         ({"preamble": "import ("}, "p.jsonl:1: preamble must be a whole Python program"),

@@ -223,3 +223,13 @@ def test_a_misspelt_training_setting_in_python_gives_the_nearest_name(tmp_path: 
         codepref.train([], "starter", tmp_path / "m", lerning_rate=1.0)
     with pytest.raises(UserError, match=r"rounds: only a run has rounds"):
         codepref.train([], "starter", tmp_path / "m", rounds=3)
+
+
+def test_binarized_without_judgments_is_refused_before_pairs_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "pairs.parquet"
+    command = ["pair", "--verdicts", str(tmp_path), "--binarized", str(tmp_path / "b.parquet"), "--out", str(out)]
+    assert main(command) == 2
+    assert "--binarized also writes the ratings: give --judgments" in capsys.readouterr().err
+    assert not out.exists()

@@ -66,6 +66,14 @@ def test_the_tables_and_the_summary_hold_all_verdicts(tmp_path):
     assert back[0].verdicts[1].detail == "no code"
 
 
+def test_a_damaged_table_of_verdicts_is_refused(tmp_path):
+    execute(PROBLEMS, SOLUTIONS[:1], out=tmp_path, limits=LIMITS, jobs=1)
+    table = tmp_path / "verdicts.parquet"
+    table.write_bytes(table.read_bytes()[:-20])
+    with pytest.raises(UserError, match="cannot be read as Parquet"):
+        read_verdicts(tmp_path)
+
+
 def test_the_count_and_the_kind_of_a_test_are_read_back(tmp_path):
     check = Test("one", "1", "def check(candidate):\n    assert candidate(1) == 2", "check")
     own = {"one": [Test("one", "0", "assert f(1) == 2", count=3), check]}

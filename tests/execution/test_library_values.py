@@ -137,6 +137,7 @@ def test_pandas_values_cross_with_dtypes_index_and_names():
     pandas.testing.assert_series_equal(crossed_with_handle(series), series)
     days = pandas.date_range("2024-01-01", periods=3, freq="D")
     pandas.testing.assert_index_equal(crossed_with_handle(days), days)
+    assert crossed_with_handle(pandas.NaT) is pandas.NaT
     assert crossed_with_handle(pandas.Timestamp("2024-01-01T12:00")) == pandas.Timestamp("2024-01-01T12:00")
 
 

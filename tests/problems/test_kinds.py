@@ -82,7 +82,7 @@ def test_own_tests_can_name_their_kind(write_lines):
         ([{"kind": "stdio", "input": "\ud800", "output": ""}], "must be JSON"),
         ([{"kind": "other", "source": ""}], "kind must be one of stdio"),
         ([{"kind": "unittest"}], "needs a text under the key source"),
-        ([{"kind": "unittest", "source": "class"}], "test 0 is not Python"),
+        ([{"kind": "unittest", "source": "class"}], "test 0 cannot be read as Python"),
         ([3], "list of texts or of objects"),
         ("assert add(1, 2) == 3", "list of texts or of objects"),
     ],

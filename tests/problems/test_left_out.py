@@ -48,10 +48,10 @@ def test_a_bad_row_is_left_out_wherever_it_stands(write_lines: Write) -> None:
     for place in range(3):
         rows = [*good[:place], BAD, *good[place:]]
         path = write_lines(rows)
-        with pytest.warns(LeftOutWarning, match=rf"1 of 3 rows is left out.*\n  {path}:{place + 1}: test 0 is not"):
+        with pytest.warns(LeftOutWarning, match=rf"1 of 3 rows is left out.*\n  {path}:{place + 1}: test 0 cannot be"):
             problems = load_problems(path)
         assert [problem.task_id for problem in problems] == ["own/1", "own/3"]
-        with pytest.raises(UserError, match=f":{place + 1}: test 0 is not Python"):
+        with pytest.raises(UserError, match=f":{place + 1}: test 0 cannot be read as Python"):
             load_problems(path, strict=True)
 
 
@@ -78,12 +78,12 @@ def test_an_item_of_an_array_that_is_no_object_is_left_out(tmp_path: Path) -> No
 
 
 def test_rows_of_a_data_set_are_left_out_too() -> None:
-    with pytest.warns(LeftOutWarning, match=r"the rows: 1 of 2 rows is left out[^\n]*\n  row 1: test 0 is not Python"):
+    with pytest.warns(LeftOutWarning, match=r"the rows: 1 of 2 rows is left out[^\n]*\n  row 1: test 0 cannot be read"):
         problems = problems_from_rows([row(1), BAD])
     assert problems.left_out.tasks == {"own/2"}
-    with pytest.raises(UserError, match="row 1: test 0 is not Python"):
+    with pytest.raises(UserError, match="row 1: test 0 cannot be read as Python"):
         problems_from_rows([row(1), BAD], strict=True)
-    with pytest.raises(UserError, match="row 0: test 0 is not Python"):
+    with pytest.raises(UserError, match="row 0: test 0 cannot be read as Python"):
         problems_from_rows([BAD])
 
 
@@ -126,7 +126,7 @@ def test_solutions_of_a_row_that_was_left_out_are_left_out(write_lines: Write, t
     assert texts[1] == "1 solutions of problems that were left out are left out too"
     recorded = json.loads((tmp_path / "out" / "summary.json").read_text())["problems_left_out"]
     assert recorded["rows"] == 1
-    assert re.search(r":2: test 0 is not Python", recorded["messages"][0])
+    assert re.search(r":2: test 0 cannot be read as Python", recorded["messages"][0])
     with pytest.raises(UserError, match="task 'own/9' is not among the problems"), pytest.warns(LeftOutWarning):
         codepref.execute(str(write_lines([row(1), BAD])), [{"task_id": "own/9", "solution": ""}], jobs=1)
 
@@ -153,7 +153,7 @@ def test_commands_show_what_is_left_out_and_refuse_it_if_strict(
     ]
     for command in commands:
         assert main([*command, "--strict"]) == 2, command
-        assert f"codepref: {problems}:2: test 0 is not Python" in capsys.readouterr().err
+        assert f"codepref: {problems}:2: test 0 cannot be read as Python" in capsys.readouterr().err
         if command[0] == "pair":
             continue  # one solution of a problem makes no pair
         with pytest.warns(LeftOutWarning, match=rf"{problems}: 1 of 2 rows is left out"):
@@ -167,7 +167,7 @@ def test_the_command_line_prints_the_rows_whatever_warnings_the_user_hides(
     command += ["--problems", files["problems"], "-n", "1", "--out", str(tmp_path / "s.jsonl")]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     assert f"codepref: {files['problems']}: 1 of 2 rows is left out" in shown
-    assert f"\n  {files['problems']}:2: test 0 is not Python" in shown
+    assert f"\n  {files['problems']}:2: test 0 cannot be read as Python" in shown
 
 
 def test_a_run_records_what_is_left_out_and_refuses_it_if_strict(write_lines: Write, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_run_records_what_is_left_out_and_refuses_it_if_strict(write_lines: Wr
     assert {key: rows["rows"] for key, rows in listed.items()} == {"problems.train": 1, "problems.heldout": 1}
     assert ":2: style must be" in listed["problems.heldout"]["messages"][0]
     with (
-        pytest.raises(UserError, match="test 0 is not Python"),
+        pytest.raises(UserError, match="test 0 cannot be read as Python"),
         RunDirectory(
             tmp_path / "strict",
             load_recipe(STARTER_RECIPE, [*settings, "problems.strict=true"]),

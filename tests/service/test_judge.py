@@ -71,7 +71,7 @@ def test_a_request_may_set_limits_up_to_those_of_the_server(server: Running) -> 
     [
         ({"problem": {"task_id": "a"}}, "problem: lacks prompt, tests"),
         ({"problem": {**ADD, "tests": []}}, "problem: there are no tests to run"),
-        ({"tests": ["assert f("]}, "is not Python"),
+        ({"tests": ["assert f("]}, "cannot be read as Python"),
         ({"tests": [{"kind": "run", "source": ""}]}, "kind must be one of"),
         ({"solutions": []}, "at least 1 item"),
         ({"solutions": "def f(): pass"}, "solutions"),

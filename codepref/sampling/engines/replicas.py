@@ -38,7 +38,7 @@ GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 class SamplingService:
-    """One replica. An item is (asks, decoding, seed, batch size), and its result the answers and facts about them.
+    """One replica. An item is (asks, decoding, seed, batch size), and its result is the pair of answers and facts.
 
     fingerprint: that of the driver's model. model, dtype, device: see `open_engine`.
     Raises what `open_engine` raises, and MachineError if the model has another fingerprint here.

@@ -133,7 +133,10 @@ class ServerEngine:
         }
 
     def _account(self) -> Account | None:
-        """Return the account of this engine's model. A journal with one account is of a server with this model."""
+        """Return the account of this engine's model, or None if there is none.
+
+        If the journal has only one account, it is taken for the account of this model, whatever its name.
+        """
         accounts = self.ledger.accounts
         return accounts.get(self.endpoint.name) or (next(iter(accounts.values())) if len(accounts) == 1 else None)
 

@@ -4,8 +4,8 @@ Forking and ending a process takes far longer than running a short solution. A s
 if its syntax tree shows that it can reach nothing that outlives its own namespace. Such a solution imports only
 stateless modules, defines no class, uses only the builtins, methods and functions of modules that are listed here, and
 assigns to no attribute. A solution is checked before it runs, in the process that may run it. All earlier solutions in
-that process have passed the check too. Every other solution gets a process of its own. A solution that dies or runs
-out of memory in a shared process runs again in its own process.
+that process have passed the check too. Every other solution gets a process of its own. A solution that dies, runs
+out of memory, or is not loaded in time in a shared process runs again in its own process.
 
 Builtins, methods and modules are refused unless they are listed here. Kinds of syntax are allowed unless they are
 listed.

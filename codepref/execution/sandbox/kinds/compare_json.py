@@ -56,7 +56,7 @@ def _json_key(key: Any) -> str | None:
 
 
 def plain_number(output: Any) -> Any:
-    """Return a number of numpy as a plain number, and every other value unchanged."""
+    """Return a scalar of numpy, such as a number, as a plain value, and every other value unchanged."""
     numpy = sys.modules.get("numpy")
     return output.item() if numpy is not None and isinstance(output, numpy.generic) else output
 

@@ -63,7 +63,10 @@ class RunnerZygote:
         self.stateless = self._stateless()
 
     def _read_helpers(self) -> tuple[HelperAnalysis | None, Surroundings]:
-        """Return what the text of the helpers decides, or None if it is not Python, and what tests see of them."""
+        """Return what the text of the helpers decides, and what tests see of their problem.
+
+        Return None in place of the first if the text is not Python.
+        """
         plan = self.plan
         try:
             tree = parsed(plan.helpers)
@@ -173,7 +176,7 @@ class RunnerZygote:
 
         Return an encoded pair: the CPU seconds of the reference solution, and its encoded outputs if `keep` is true
         (otherwise b"").
-        Where no outputs came, the seconds are 0 and `InputsPlan.failure` says why.
+        Where no valid outputs came, the seconds are 0 and `InputsPlan.failure` says why.
         """
         assert self._pipe is not None
         reading, writing = self._pipe

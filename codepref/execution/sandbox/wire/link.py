@@ -60,7 +60,7 @@ class Link:
 
     Attributes:
         current: the index of the running test.
-        crossing_failed: the name of the type of a value of the test that could not cross, or "".
+        crossing_failed: which value of the test could not cross, mostly as the name of its type, or "".
         last_reply: the size of the last answer, in bytes.
         received: the approximate size of all decoded answers together, in bytes.
         handed_over: whether an answer has held a handle since this attribute was last set to False.
