@@ -56,8 +56,8 @@ class Screening:
 
     left_out: the positions of the tests that prove nothing. passed_by: words for the programs that pass all other tests
     of the problem, such as "a program whose functions return None" or "nearly every program that raises nothing", or ""
-    if no such program is known. unjudged: no test proves anything, so no solution is judged. All tests then stay in the
-    tables, with the code S, and `passed_by` is the reason.
+    if no such program is known. unjudged: whether each test proves nothing. No solution is then judged, all tests stay
+    in the tables with the code S, and `passed_by` is the reason.
     """
 
     left_out: tuple[int, ...] = ()
@@ -203,7 +203,8 @@ def _screening(pending: Pending, codes: Sequence[str]) -> Screening:
     if pending.proven:
         return Screening(left_out)
     if all(vacuous):
-        return Screening(left_out, "programs that do nothing pass all of them", unjudged=True)
+        reason = "each test names nothing of the solution, or programs that do nothing pass it"
+        return Screening(left_out, reason, unjudged=True)
     for name, row in zip(pending.programs, codes, strict=True):
         if all(code == PASS for code, left in zip(row, vacuous, strict=True) if not left):
             return Screening(left_out, name)
