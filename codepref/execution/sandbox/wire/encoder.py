@@ -37,7 +37,8 @@ class Encoder:
     """Encodes values.
 
     handle_of: called with a value for which a handle may be needed. It returns the encoded handle of the value, or
-        None. After None the encoder writes the value if it is numpy data, and raises Unencodable if it is not.
+        None. After None the encoder writes a value that has a form or is numpy data, and raises Unencodable for any
+        other value.
     exact: whether to treat an instance of a subclass like a value that is not plain data. The test runner does so,
         since a solution may need what a test's own class adds to its base.
     table: mutable containers that both sides know already.
@@ -265,7 +266,7 @@ _WRITERS |= dict.fromkeys(_DATES, Encoder._date)
 def _writer_of_base(value: Any) -> Callable[[Encoder, Any], None] | None:
     """Return the writer of the first plain type in the `__mro__` of the value's type, or None if there is none.
 
-    Also return None for a type of numpy itself. A forged `__class__` has no effect.
+    Return None also for an instance of one of numpy's own types. A forged `__class__` has no effect.
     """
     if "numpy" in sys.modules and type(value).__module__ == "numpy":
         return None  # float64 is a subclass of float, but it compares and prints differently
