@@ -18,7 +18,7 @@ from codepref.training.result import TrainingResult
 def train(job: TrainingJob, data: TrainingData) -> TrainingResult:
     """Train `job.model` by the method in `job.settings`, and write the trained model to the folder `job.out`.
 
-    With `lora_rank` above 0, a method of preference training writes only the adapter, unless `merge_adapter` is set. A
+    With `lora_rank` above 0, only the adapter is written, unless `merge_adapter` is set or the method is supervised. A
     training that fails writes nothing to `job.out`.
     data: Pair records, single answers (Examples) or OnlineProblems, whichever the method learns from. Methods that
     learn from single answers also take pairs. Raises UserError for settings that do not fit together and for data that
