@@ -18,11 +18,11 @@ VERDICT_CODES = "PFETMXSI"
 
 P, pass: the test ran to its end without a failure. F, fail: an assertion of the test failed, or an output was wrong. E,
 error: another exception, a process that ended, or an answer in a wrong form. T, timeout. M, memory: the solution
-reached the memory limit, or wrote too much to its scratch folder. X, forbidden: the solution raised a PermissionError,
-usually because the sandbox refused an action, or a forbidden system call ended the solution. S, skipped: the test did
-not run to its end because the solution had used up its timeouts or its time for loading and sleeping, or its result
-does not count because the tests prove nothing about the solution. I, infrastructure: a fault of codepref, of the
-machine or of the problem itself.
+reached the memory limit, wrote too much to its scratch folder, or had too many threads. X, forbidden: the solution
+raised a PermissionError, usually because the sandbox refused an action, or a forbidden system call ended the solution.
+S, skipped: the test did not run to its end because the solution had used up its timeouts or its time for loading and
+sleeping, or its result does not count because the tests prove nothing about the solution. I, infrastructure: a fault of
+codepref, of the machine or of the problem itself.
 """
 FAILING_CODES = frozenset("FETMX")
 """The codes that count against a solution."""
@@ -103,7 +103,7 @@ class Problem:
     solution.
     preamble: code such as imports and the names of types. The parts that a solution uses and lacks are put before it.
     gold: a reference program, which should pass every test. None if the problem's source has no such program.
-    meta: further facts about the problem.
+    meta: further facts about the problem, such as its format and its difficulty.
     """
 
     task_id: str
@@ -137,8 +137,9 @@ class Verdict:
     """The results of one solution in all tests of its task.
 
     codes: one of VERDICT_CODES for each test, in the order of the tests. solution: the program.
-    isolation: "shared" if at least one test ran in the solution's process. cpu_ms: the CPU time of all tests together,
-    in milliseconds. detail: a description of the first failure, or "" if none was kept.
+    isolation: "shared" if at least one test ran in the solution's process. cpu_ms: the CPU time of the processes that
+    ran the solution, in milliseconds. It includes loading the solution. detail: a description of the first failure, or
+    the reason why the solution is unjudged, or "" if neither is known.
     answer_digests: for each test ANSWER_DIGEST_BYTES bytes, the digest of the solution's answer. Known digests of the
     same answer to a test are equal. Zero bytes stand for an unknown answer. b"" means that no answer is known.
     """

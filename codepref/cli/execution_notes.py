@@ -49,9 +49,10 @@ def note_packages(problems: Sequence[Problem], log: Log) -> None:
 
 
 def note_infrastructure(folder: Path, summary: Mapping[str, Any], log: Log) -> None:
-    """Log how many verdict codes `I` are ascribed to the problems. Raises InfrastructureError if there are others.
+    """Log how many verdict codes `I` the problems caused. Raises InfrastructureError if there are other codes `I`.
 
-    A code `I` is ascribed to the problem if the solution has another code too, or by the detail of the verdict.
+    A problem counts as the cause if the solution has another code too, or if the detail of the verdict begins with one
+    of PROBLEM_AT_FAULT.
     """
     if not summary["verdicts"].get(INFRASTRUCTURE):
         return
@@ -87,14 +88,15 @@ def _describe(causes: Counter[str], tasks: set[str], summary: Mapping[str, Any])
 def note_vacuous(summary: Mapping[str, Any], log: Log) -> None:
     """Log the tests that were left out since they prove nothing, and the problems whose tests prove nothing.
 
-    summary: the content of summary.json, which names all of them. The messages name at most ten of each.
+    summary: the content of summary.json, which names all these tests and problems. The messages name at most ten tests
+    and ten problems.
     """
     left_out: Mapping[str, Sequence[str]] = summary.get("vacuous_tests_by_problem", {})
     if left_out:
         names = [f"{task} test {test}" for task, tests in left_out.items() for test in tests]
         log(
-            f"codepref: tests left out: {len(names):,} ({_list_first(names)}). Programs that do nothing pass them, or "
-            "they name nothing of the solution. --vacuous-tests keep runs them"
+            f"codepref: tests left out: {len(names):,} ({_list_first(names)}). Each of them names nothing of the "
+            "solution, or programs that do nothing pass it. With --vacuous-tests keep they run"
         )
     problems: Mapping[str, str] = summary.get("problems_that_prove_nothing", {})
     if problems:
@@ -122,10 +124,11 @@ def note_gold(
     vacuous_tests: VacuousTests,
     scale: ScaleSection | None = None,
 ) -> None:
-    """Run the gold solutions of problems with a test that none of their solutions passed, and log those that fail.
+    """Run the gold solutions of problems with a test that no solution in `folder` passed, and log those that fail.
 
     Problems without solutions or without a gold solution are left out. A problem is also left out if one of its tests
-    has a reference, as tests of kind "inputs" have, since the reference has run already. Raises what `execute` raises.
+    is of a kind with a reference solution, such as "inputs", since the reference solution has run already. Raises what
+    `execute` raises.
     """
     unpassed = set(_tasks_with_an_unpassed_test(folder))
     failing = [p for p in problems if p.task_id in unpassed]
@@ -137,14 +140,14 @@ def note_gold(
     if failed:
         first = failed[0]
         log(
-            f"codepref: the gold solution of {list_names({failure.task_id for failure in failed})} fails its own tests "
-            f"under these limits ({first.task_id}: {first.codes[:20]}, {' '.join(first.detail.split())[:200]}): "
-            "the verdicts on these problems say little about the solutions"
+            "codepref: gold solutions fail their problems' own tests under these limits, in "
+            f"{list_names({failure.task_id for failure in failed})} ({first.task_id}: {first.codes[:20]}, "
+            f"{' '.join(first.detail.split())[:200]}). The verdicts on these problems say little about the solutions"
         )
 
 
 def _tasks_with_an_unpassed_test(folder: Path) -> Iterator[str]:
-    """Return the tasks in a folder of verdicts that have at least one test that no solution passed."""
+    """Return the tasks in a folder of verdicts that have at least one test in the tables that no solution passed."""
     import pyarrow.parquet as pq
 
     passed: dict[str, int] = {}

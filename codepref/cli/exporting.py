@@ -23,12 +23,14 @@ def add_export(parser: Parser) -> None:
         "--kind",
         choices=("pairs", "kto", "sft", "rl"),
         help="what to write: pairs, labelled answers (kto), demonstrations (sft) or problems (rl) (default: pairs from "
-        "--pairs, kto from --verdicts, rl from --problems, sft or kto from --data)",
+        "--pairs, kto from --verdicts, rl from --problems; from --data kto if an answer is labelled as unwanted, else "
+        "sft)",
     )
     parser.add_argument(
         "--out",
         required=True,
-        help="file for the rows, .jsonl or .parquet; the trainer's settings are put beside it",
+        help="file for the rows, .jsonl or .parquet, as the trainer reads it; lines for the trainer's configuration "
+        "are written beside it",
     )
     add_strict(parser)
     add_seed(parser)

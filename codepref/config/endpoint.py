@@ -1,4 +1,7 @@
-"""Settings of a model on an OpenAI-compatible server. `[judge]` and `[[pool]]` of a recipe share most of these keys."""
+"""Settings of a model on an OpenAI-compatible server: the keys that `[judge]` and `[[pool]]` of a recipe share.
+
+`[[pool]]` also has the keys `name` and `replicas`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class ServerSettings:
     api_key_env: str = bounded(
         "OPENAI_API_KEY", doc="name of the environment variable that holds the key; the key is never saved"
     )
-    concurrency: int = bounded(8, low=1, doc="number of calls at the same time")
+    concurrency: int = bounded(8, low=1, doc="number of calls to each server at the same time")
     timeout: float = bounded(120.0, above=0.0, doc="seconds that one attempt at a call may take")
     retries: int = bounded(8, low=0, doc="further attempts after the first one")
     price_in: float = bounded(0.0, low=0.0, doc="dollars per million tokens of prompts")

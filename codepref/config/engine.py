@@ -25,7 +25,8 @@ class EngineSection:
     stop_seconds: float = bounded(20.0, low=0.0, doc="seconds that the server has to end before it is killed")
     adapters: Literal["merge", "serve"] = bounded(
         "merge",
-        doc="`merge` merges a LoRA adapter before it is served; `serve`: vLLM and SGLang serve base and adapter",
+        doc="`merge`: merge a LoRA adapter into its base model before it is served; `serve`: let vLLM and SGLang serve "
+        "base model and adapter without merging",
     )
 
     @property

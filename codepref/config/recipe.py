@@ -42,13 +42,13 @@ from codepref.errors import UserError
 class Recipe:
     """The settings of a whole run.
 
-    Attributes: `name` is usually the file's name without its ending. `seed` is the seed from which random choices
-    derive, except the draw of instructions. `description` is one line for reports. `pool` holds the `[[pool]]` tables.
-    Every other field is a section.
+    Attributes: `name` is usually the file's name without its ending. `seed` is the seed of all random choices except
+    the draw of instructions, which has the seed `instructions.draw_seed`. `description` is one line for reports. `pool`
+    holds the `[[pool]]` tables. Every other field is a section.
     """
 
     name: str = "recipe"
-    seed: int = bounded(0, low=0, high=2**31 - 1, doc="the seed from which random choices derive")
+    seed: int = bounded(0, low=0, high=2**31 - 1, doc="seed of all random choices except the draw of instructions")
     description: str = bounded("", doc="one line that describes the run in its report")
     model: ModelSection = field(default_factory=ModelSection)
     engine: EngineSection = field(default_factory=EngineSection)
@@ -99,7 +99,7 @@ def section_names() -> list[str]:
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """Return the parsed TOML file `path`. Raises UserError for a missing file, a folder and invalid TOML."""
+    """Return the parsed TOML file `path`. Raises UserError for a missing file, a folder, and invalid TOML or UTF-8."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

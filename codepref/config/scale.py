@@ -10,7 +10,7 @@ from codepref.config.fields import bounded
 
 @dataclass(frozen=True)
 class ScaleSection:
-    """More machines for sampling and execution; see docs/how-to/scale.md."""
+    """The machines and processes that sample and run solutions; see docs/how-to/scale.md."""
 
     executor: Literal["local", "ray"] = bounded(
         "local", doc="`local`: this machine; `ray`: the nodes of a Ray cluster run solutions and sample"
@@ -22,4 +22,6 @@ class ScaleSection:
         doc="processes that sample; with executor ray, the number on each node; 0: one process, or usually one per "
         "core for a small model on a CPU; with ray one per GPU, or one per node if no node has a GPU",
     )
-    wait_seconds: float = bounded(120.0, above=0.0, doc="seconds after which the work fails if no node is ready")
+    wait_seconds: float = bounded(
+        120.0, above=0.0, doc="with executor ray: seconds after which the work fails if no node is ready"
+    )

@@ -43,7 +43,8 @@ def calibrate_judge(
     Writes the JSON file `out` with figures, intervals, counts, tokens and dollars.
     Raises what `codepref.judging.asking.judge_run` raises, UserError if `out` is a folder or if the verdicts cannot be
     read, and MachineError if `out` cannot be written. Raises InfrastructureError if answers of the judge are missing
-    that another run may get. In this case `out` has been written. If the server refuses all missing answers for good,
+    that another run may get, or if the server refuses all missing answers for good and no response has a rating. In
+    both cases `out` has been written. If the server refuses all missing answers for good and a response has a rating,
     `log` gets a message instead.
     """
     chosen = replace(settings or JudgeSettings(), second_pass=True, repeats=2)

@@ -23,9 +23,10 @@ def bin_of(confidence_N: npt.NDArray[np.float64], bins: int = 10) -> npt.NDArray
 def expected_calibration_error(
     confidence_N: npt.NDArray[np.float64], right_N: npt.NDArray[np.bool_], bins: int = 10
 ) -> float:
-    """Return the mean over bins of |mean confidence - share of right pairs|, weighted by the pairs in each bin.
+    """Return the mean over bins of |mean confidence - share of right pairs|.
 
-    Source: Guo et al., arXiv 1706.04599, eq. 3. Without pairs the result is 0.
+    The mean is weighted by the number of pairs in each bin. Source: Guo et al., arXiv 1706.04599, eq. 3. Without pairs
+    the result is 0.
     """
     bin_N = bin_of(confidence_N, bins)
     error = 0.0

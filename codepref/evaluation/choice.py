@@ -1,7 +1,7 @@
 """Chooses problems by the verdicts of a model's own solutions. Pure.
 
-The share of right solutions and the number of different verdicts decide. A problem that the model always or never
-solves teaches little.
+Bounds on the share of right solutions and on the number of different verdicts decide. A problem that the model always
+or never solves teaches little.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ class Choice:
 
     Attributes:
         pass_rate: the share of right solutions among those whose correctness is known, or None if there are none.
-        distinct: the number of different verdicts, without those that hold a code S or I.
+        distinct: the number of different strings of verdict codes among the solutions, without those that hold a code
+            S or I.
         reason: why the problem is not chosen, or "" if it is chosen.
     """
 
@@ -69,7 +70,8 @@ def choose_problems(
 def histogram(choices: Iterable[Choice]) -> dict[str, int]:
     """Return the number of problems by their pass rate: 0, 1, and BINS equal intervals between them.
 
-    Intervals without a problem are missing, and problems without a pass rate are not counted.
+    An interval includes its lower end, but the first one excludes 0. Entries for no problem are missing. Problems
+    without a pass rate are not counted.
 
     >>> histogram([Choice("a", 0.0, 1, ""), Choice("b", 0.25, 2, ""), Choice("c", 1.0, 1, "")])
     {'0': 1, '0.2 to 0.3': 1, '1': 1}

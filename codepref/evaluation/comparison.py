@@ -83,7 +83,7 @@ def compare_values(
 
     Measured on simulated pairs of equally good models with 10 samples of each problem, and with difficulties from
     Beta(0.6, 0.9), Beta(1, 1) and Beta(0.2, 0.8): `settled` is True for 2% to 5% of the pairs. The interval contains 0
-    for 87% to 91% of the pairs with 20 problems, and for 95% to 97% of those with 100 problems.
+    for 87% to 92% of the pairs with 20 problems, and for 93% to 96% of those with 100 problems.
 
     Args:
         name: the name of the figure.

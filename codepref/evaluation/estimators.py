@@ -55,14 +55,14 @@ def pass_at_k(samples_P: npt.ArrayLike, correct_P: npt.ArrayLike, k: int) -> Flo
     if bad := np.flatnonzero((correct < 0) | (correct > samples)).tolist():
         at = bad[0]
         raise UserError(
-            f"pass@{k}: problem {at} has {correct[at]} correct among {samples[at]} samples. The number of correct "
-            "samples must lie between 0 and the number of samples"
+            f"pass@{k}: problem number {at} of the list has {correct[at]} correct among {samples[at]} samples. The "
+            "number of correct samples must lie between 0 and the number of samples"
         )
     if short := np.flatnonzero(samples < k).tolist():
         at = short[0]
         raise UserError(
             f"pass@{k} needs at least {k} samples for each problem, but {len(short)} of {len(samples)} problems have "
-            f"fewer (problem {at} has {samples[at]}). Sample more solutions or choose a smaller k."
+            f"fewer (problem number {at} of the list has {samples[at]}). Sample more solutions or choose a smaller k"
         )
     return np.array([_pass_at_k(int(n), int(c), k) for n, c in zip(samples, correct, strict=True)], dtype=np.float64)
 
@@ -98,7 +98,7 @@ def score(
     values = np.asarray(values_P, dtype=np.float64)
     samples = np.asarray(samples_P, dtype=np.int64)
     if values.ndim != 1 or not len(values):
-        raise UserError(f"{name}: the values must be a list with one value for each problem, and at least one problem")
+        raise UserError(f"{name}: the values must be a list with one value for each problem, for at least one problem")
     if not np.all((values >= 0) & (values <= 1)):
         raise UserError(f"{name}: values must lie between 0 and 1")
     mean = float(values.mean())

@@ -33,8 +33,9 @@ class Shape:
     different pair.
     longer: among the pairs whose answers have different numbers of characters, the share whose chosen answer is longer.
     longer_interval: Wilson's interval of `longer`. Both are None if there is no such pair.
-    more_characters, more_lines: the mean length of the chosen answer minus that of the rejected answer.
-    chosen_characters, rejected_characters: the mean lengths of both sides. These four are None without pairs.
+    more_characters, more_lines: the mean length of the chosen answer minus that of the rejected answer, in characters
+    and in lines. chosen_characters, rejected_characters: the mean lengths of both sides. These four are None without
+    pairs.
     confidence: the number of pairs in each of ten bins of equal width, from [0, 0.1) to [0.9, 1].
     """
 

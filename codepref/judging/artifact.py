@@ -18,7 +18,7 @@ from codepref.sampling.responses_file import iter_records, responses_from_row, r
 from codepref.storage.files import write_jsonl
 
 UNJUDGED = "N/A"
-"""Stands in place of a rating for a response that has none, as in the published data set."""
+"""The text that stands in place of a missing rating, as in the published data set."""
 
 _WHOLE = re.compile(r"\d{1,6}")
 
@@ -35,7 +35,7 @@ def iter_judgments(source: str | Path) -> Iterator[Judgment]:
     """Yield the judgments in a file or hub data set.
 
     source: as for `codepref.sampling.responses_file.iter_responses`. A response without an annotation is unjudged.
-    Raises UserError for a malformed row and for a second row with the same task_id; the message names the row. Raises
+    Raises UserError for a malformed row and for a second row with the same task_id. The message names the row. Raises
     the errors of `codepref.problems.load.read_rows` for a source that cannot be read.
     """
     return iter_records(source, judgment_from_row, "a judgment")
@@ -68,7 +68,7 @@ def judgment_row(judgment: Judgment) -> dict[str, Any]:
 
 
 def judgment_from_row(row: Mapping[str, Any], default_id: str) -> Judgment:
-    """Return the judgment in one row.
+    """Return the judgment in one row. The instruction includes the row's input and system text.
 
     default_id: the task_id for a row without one. Raises KeyError, TypeError or ValueError if the row is malformed, and
     UserError as `codepref.problems.requests.request_texts` does.
@@ -77,7 +77,7 @@ def judgment_from_row(row: Mapping[str, Any], default_id: str) -> Judgment:
     low, high = row.get("scale") or (1, 5)
     return Judgment(
         task_id=task.task_id,
-        instruction=task.instruction.text,
+        instruction=task.instruction.whole,
         preference=task.preference,
         responses=task.responses,
         ratings=tuple(_ratings(row, task.responses, int(low), int(high))),
@@ -111,7 +111,7 @@ def _annotations(
     """Return the annotation of each response, in the order of the responses. None stands for a missing annotation.
 
     If the annotations name the same models as the responses in the same order, they keep this order. Otherwise the
-    model's name decides, if exactly one annotation and one response have it. Other annotations are not used.
+    model's name decides, if exactly one annotation and exactly one response have it. Other annotations are not used.
     Raises ValueError if an annotation names a model that has no response.
     """
     models = [response.model for response in responses]

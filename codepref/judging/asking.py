@@ -1,8 +1,8 @@
 """Asks a judge model about all tasks and reads its answers.
 
 The tasks are read three times: to count the questions, to get the judge's answers into the journal (see
-`codepref.servers`), and to make judgments of these answers. A long file of JSON lines therefore need not fit into
-memory.
+`codepref.servers`), and to make judgments from these answers. No list of all tasks is kept, so a long file of JSON
+lines need not fit into memory.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from codepref.servers.records import Request, RequestResult
 from codepref.storage.progress import ProgressLine
 
 ResponseSource = str | Path | Sequence[InstructionResponses] | Sequence[Judgment]
-"""A file or hub data set of responses or judgments, or a sequence of such records. Ratings in it are ignored."""
+"""A file or hub data set of responses or judgments, or a sequence of such records. Their ratings are ignored."""
 
 Tasks = Callable[[], Iterable[InstructionResponses]]
 """A function that returns the tasks. Each call begins at the first task."""
@@ -50,7 +50,9 @@ class JudgeRun:
     Attributes:
     judgments: yields each task's judgment with all readings, one list for each pass. It can be consumed once.
     missing: the number of requests without an answer, by reason. A repeated question is a request of its own.
-    refused: the part of `missing` that the server refuses for good.
+    refused: the numbers of those missing answers that the server refuses for good, by reason.
+    ledger: the attempts, tokens and dollars of all calls.
+    settings: the settings of the questions.
     """
 
     judgments: Iterator[tuple[Judgment, list[list[Reading]]]]
@@ -109,7 +111,7 @@ def _ask(
 ) -> tuple[Counter[str], Counter[str]]:
     """Get the answers to the questions into the journal.
 
-    Return the number of unanswered requests by reason, and the part of it that the server refuses for good.
+    Return the number of unanswered requests by reason, and the number of those that the server refuses for good.
     """
     counts: dict[str, int] = {}  # key of each running question -> the number of responses that it shows
     missing: Counter[str] = Counter()

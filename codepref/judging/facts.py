@@ -30,7 +30,8 @@ class Facts:
     lines: the number of lines that are not blank.
     longest_line: the length of the longest of these lines in characters.
     nodes: the number of expressions in the program.
-    densest: the largest number of expressions in a statement. Expressions of the statements inside it do not count.
+    densest: the largest number of expressions in one statement. Expressions of the statements inside a statement do not
+        count for it.
     nesting: the depth of blocks inside blocks, such as 2 for a loop with a branch in it. The blocks are those of
         BLOCKS, without `try` with `except*`. Each function counts from 0. Blocks in the body of a class count only
         inside its methods.
@@ -45,8 +46,8 @@ class Facts:
         after white space count.
     prose_words: the number of runs of two or more letters outside the blocks of code and the <think> parts, and 0
         without blocks.
-    missing: what the instruction asks for and the program lacks.
-    extras: what the program holds although the instruction does not ask for it.
+    missing: what the instruction asks for and the program lacks, in words.
+    extras: what the program holds although the instruction does not ask for it, in words.
     """
 
     code: str

@@ -30,7 +30,7 @@ BATCH = 2000
 SUPPRESSION = re.compile(r"#\s*(?=fmt:|yapf:|isort:|noqa|ruff:)")
 """Matches the beginning of a comment such as `# noqa` or `# fmt: off`, which switches checks or the formatter off.
 
-It is replaced, so that the comment has no effect.
+`lint` replaces this beginning with "# -", so that the comment has no effect.
 """
 
 

@@ -25,9 +25,9 @@ _AFTER_TEXT = re.compile(
 
 
 def read_document(text: str, place: int) -> tuple[Any, int]:
-    """Return the list or object that begins at a place of the text, and the place after it.
+    """Return the list, object or text in quotes that begins at a place, and the place after it.
 
-    Raises ValueError if the text there cannot be read.
+    place: a position in `text`. Raises ValueError if there is no value that can be read at this place.
     """
     return _Reader(text).value(place, 0)
 

@@ -62,7 +62,8 @@ def read_pair_row(row: Mapping[str, Any], number: int, where: str, used: set[str
     """Return the pair in a row, under the column names of `codepref.pairing.artifact.pair_schema`.
 
     The prompt and both answers are lists of messages. rule, confidence, chosen_id and rejected_id are None if the row
-    lacks them. If the row lacks evidence, the columns EVIDENCE give it. It is None if the row lacks these too.
+    lacks them. If the column `evidence` is missing or empty, the columns EVIDENCE give the evidence. Without these, it
+    is None or empty.
     number: the number of the row, from 1, which becomes the task_id if no column names the problem. where: the source
     and the row, for messages. used: receives the names of the columns that were read. Raises UserError for a row that
     is not a pair.
@@ -119,7 +120,7 @@ def _choices(row: Mapping[str, Any], where: str, used: set[str]) -> list[Any]:
 
 
 def _ranked(row: Mapping[str, Any], where: str, used: set[str]) -> list[Any]:
-    """Return the best and the worst of ranked completions, as NeMo-RL has them. The lowest rank is the best."""
+    """Return the best and the worst of ranked completions, as NeMo-RL has them. The best one has the lowest rank."""
     used.add("completions")
     ranked = decoded(row["completions"], "completions", where)
     if not is_list(ranked) or not all(
@@ -225,7 +226,8 @@ def _no_pair(row: Mapping[str, Any], where: str) -> str:
     present = ", ".join(str(column) for column, value in row.items() if value is not None)
     requests, systems = ", ".join(REQUESTS[:5]), " or ".join(SYSTEMS)
     return (
-        f"{where}: a pair needs a prompt (in the column {requests}, with {systems} if there is a system text) and two "
-        "answers (chosen and rejected, or accepted and rejected), as texts or as lists of messages {role, content}; or "
-        f"two whole conversations with the same beginning. The row has {present or 'no values'}"
+        f"{where}: a pair needs a prompt (in a column such as {requests}) and two answers (in the columns chosen and "
+        f"rejected, or accepted and rejected). A system text can be in the column {systems}. Prompt and answers are "
+        "texts or lists of messages {role, content}. Two whole conversations with the same beginning make a pair too. "
+        f"The row has {present or 'no values'}"
     )

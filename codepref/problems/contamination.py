@@ -22,7 +22,7 @@ WORDS = 10
 """Words per n-gram, by default."""
 
 SHARE = 0.5
-"""By default, a text that has at least this share of a held-out statement's n-grams contains the problem."""
+"""By default, a text that has at least this share of a held-out statement's different n-grams contains the problem."""
 
 MIN_WORDS = 6
 """A statement with fewer words is not searched for."""
@@ -52,7 +52,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """A training text that contains a held-out problem.
+    """One overlap: a training text that contains a held-out problem.
 
     Attributes: `name` is that of the training text, and `heldout` the task_id of the problem. `kind` says whether the
     text shares words or a program with the problem. `share` is the share of the statement's n-grams that the text

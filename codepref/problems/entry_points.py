@@ -19,11 +19,11 @@ def infer_entry_point(tests: Iterable[str], gold: str | None, where: str, *, kno
     `solution`. known: names that cannot be the entry point, such as names that helpers define. The name of a builtin
     fits only if `gold` defines it.
 
-    Functions and classes of `gold` go before its other names. If no name of `gold` is called by every test, those fit
-    that the largest number of tests call. If `gold` defines several fitting names, the entry point is the one whose
-    result the tests check: in `assert worth([Coin(5)]) == 5` it is `worth`, since the call of `Coin` is an argument of
-    its call. If there are still several, functions go before classes. Raises UserError if no name or more than one name
-    fits.
+    If no function or class of `gold` is called by every test, those fit that the largest number of tests call. Other
+    names of `gold` are considered in the same way, but only if the tests call none of its functions and classes. If
+    `gold` defines several fitting names, the entry point is the one whose result the tests check: in
+    `assert worth([Coin(5)]) == 5` it is `worth`, since the call of `Coin` is an argument of its call. If there are
+    still several, functions go before classes. Raises UserError if no name or more than one name fits.
     """
     statements = [[statement.node for statement in read_statements(test).statements] for test in tests]
     candidates, classes = _candidates(statements, gold, known)
@@ -76,7 +76,7 @@ def _most_frequent(sets: Sequence[set[str]]) -> set[str]:
 
 
 def _checked_calls(test: Sequence[ast.stmt], names: set[str]) -> set[str]:
-    """Return those of `names` whose calls the test checks and that no other call of `names` gets as an argument.
+    """Return those of `names` whose calls the test checks, apart from calls that are arguments of such a call.
 
     The test checks the calls in its asserts. If they hold none, all its calls count.
     """

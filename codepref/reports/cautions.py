@@ -20,7 +20,7 @@ def cautions(summary: Row) -> list[str]:
 
 
 def expected_first_loss(training: Row) -> float | None:
-    """Return the value that `first_loss` has if the reference model is the start model, or None if it is not known.
+    """Return the value that `first_loss` has if the reference model is the starting model, or None if it is unknown.
 
     training: the summary's `training`. Summaries of earlier versions do not hold `expected_first_loss`. For them, the
     value is ln 2 if the method is `dpo` or `rpo` with the sigmoid loss. `first_loss` does not include the term of the
@@ -40,15 +40,15 @@ def _training_cautions(summary: Row) -> list[str]:
     if training and first is not None and expected is not None and abs(first - expected) > LOSS_TOLERANCE:
         wanted = f"{'ln 2 = ' if abs(expected - LN2) < 1e-9 else ''}{expected:.4f}"
         sentences.append(
-            f"The loss before the first step was {first:.4f}, not {wanted}: the reference model is not the starting "
-            "model."
+            f"The loss before the first step was {first:.4f}, not {wanted}. This shows that the reference model is not "
+            "the starting model."
         )
     accuracy = _ends([value for row in curve if (value := number(row.get("accuracy"))) is not None])
     main = main_comparison(list(summary.get("comparison") or []))
     if accuracy and accuracy[1] >= 0.9 and main is not None and tone_of(main) in ("tie", "worse"):
         sentences.append(
-            f"Reward accuracy ended at {points(accuracy[1])}%, but {figure_name(str(main.get('name')))} shows no gain: "
-            "the model tells chosen from rejected answers, but is not shown to solve more problems."
+            f"Reward accuracy ended at {points(accuracy[1])}%, but {figure_name(str(main.get('name')))} shows no gain. "
+            "The model tells chosen from rejected answers, but it is not shown that it solves more problems."
         )
     sentences += [f"{sentence_case(str(warning))}." for warning in training.get("warnings") or []]
     chosen = _ends([value for row in curve if (value := number(row.get("chosen_logp"))) is not None])

@@ -39,7 +39,7 @@ class Side:
             shows it.
         strips: rows of verdict codes.
         truth: "pass" or "fail" by the true tests, or "" if that is not known.
-        facts: (name, value) of the other evidence.
+        facts: (name, value) of the other evidence about this side.
     """
 
     name: str
@@ -53,10 +53,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One pair in the form that the template shows.
+    """One pair in the form in which the template of the report shows it.
 
-    truth: whether the pair is right by the true tests, in words, or "" if that is not known. truth_tone: the tone of
-    these words, such as "better".
+    facts: (name, value) of the evidence that belongs to no side. truth: whether the pair is right by the true tests, in
+    words, or "" if that is not known. truth_tone: the tone of these words, such as "better".
     """
 
     task_id: str
@@ -90,7 +90,7 @@ def choose(rows: Sequence[Mapping[str, Any]], wanted: int = 10) -> list[Mapping[
 
 
 def example(row: Mapping[str, Any], true_codes: Mapping[tuple[str, int], str] | None = None) -> Example:
-    """Return one row of pairs.parquet in the form that the template shows.
+    """Return one row of pairs.parquet as an Example.
 
     Evidence that is neither a JSON object nor null is shown as one fact. true_codes: the verdict codes of the true
     tests by (task_id, solution_id).

@@ -21,8 +21,8 @@ class Tasks:
     """The problems by the names that rows may use for them, and the tasks that were left out.
 
     A problem is found by its task id. It is also found by the number after the last slash of its id, such as 2 for
-    Mbpp/2, which MBPP's own files use. The number finds nothing if several problems have it, unless it is the id of
-    one.
+    Mbpp/2, which MBPP's own files use. If several problems have the number, it finds none of them, unless the number is
+    the whole id of a problem.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -63,9 +63,10 @@ def sample(
 ) -> list[Row]:
     """Ask `model` for `n` answers of one kind to each problem.
 
-    kind: "solutions" or "tests". model: a folder, a hub name, `starter`, `ENGINE:MODEL` such as `scripted:FILE`, or an
-    Engine. template: the user message, or None for codepref's own. batch_size: the largest number of answers that one
-    process computes at once; it has no effect on servers. out: a file of JSON lines for the rows; see `sample_to_file`.
+    kind: "solutions" or "tests". model: a folder, a GGUF file, a hub name, `starter`, `ENGINE:MODEL` such as
+    `scripted:FILE`, or an Engine. template: the user message, or None for codepref's own. batch_size: the largest
+    number of answers that one process computes at once; it has no effect on servers. out: a file of JSON lines for the
+    rows; see `sample_to_file`.
     progress: called with the number of finished answers and the number of all answers. A ProgressLine also shows the
     tokens a second, if the engine counts them. scale: the processes that answer, if `model` is a name. None means this
     process.
@@ -147,7 +148,7 @@ class _Call:
     def key(self) -> str:
         """Return a hash of what the rows depend on. It is noted beside the file of a finished call.
 
-        Besides the engine's fingerprint, the settings and the prompts, these are the parts of a problem that decide
+        The rows depend on the engine's fingerprint, the settings, the prompts, and the parts of a problem that decide
         which program is extracted from an answer.
         """
         digest = hashlib.sha256(
@@ -163,7 +164,8 @@ class _Call:
     ) -> Iterator[tuple[int, Row]]:
         """Yield (place, row) for each place in `missing`, in the order in which the answers are finished.
 
-        The answer `sample` to the problem at `index` has the place `index * n + sample`. file: gets the progress too.
+        The answer number `sample` to the problem number `index`, both from 0, has the place `index * n + sample`. file:
+        gets the progress too.
         """
         shown = _Shown(progress, file, self.n * len(self.problems) - len(missing), self.n * len(self.problems))
         if isinstance(self.engine, Preparable):

@@ -18,15 +18,14 @@ _VERDICTS = "verdicts.parquet"
 
 
 def sample_rows(path: Path, problems: Sequence[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield (place, row) for each sample in a source.
-
-    Valid rows have `task_id`, and `solution` or `completion`.
+    """Yield (place, row) for each sample in a source. Valid rows have `task_id`, and `solution` or `completion`.
 
     path: one of these forms.
     - A file of JSON lines (plain, .gz or .zst), a JSON list of objects, or Parquet. `codepref.sampling.solution_rows`
       lists the keys that rows may have.
     - A JSON list with the programs of each problem, such as bigcode's generations.json.
-    - A JSON object that is one row with a `task_id`, or that holds the samples of each task under its name.
+    - A JSON object that is one row with a `task_id`, or that holds one or several answers of each task under the task's
+      name. These answers count as `completion`.
     - A folder of programs `TASK/N.py` in EvalPlus's layout, with `_` for `/` in the task's name. The programs are
       ordered by the name of their folder, and within a folder by number.
     - A file of results `*_eval_results.json` of `evalplus.evaluate`. Its verdicts are not used.

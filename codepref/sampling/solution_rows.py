@@ -1,7 +1,7 @@
 """Converts rows of solutions from other programs to rows with `task_id`, and `solution` or `completion`. Pure.
 
-`solution` is a whole program, and `completion` is a model's own text. Rows that hold several samples become several
-rows, and a sample that is null becomes a completion that is null, which counts as an empty one.
+`solution` is a whole program, and `completion` is a model's own text. A row that holds several samples becomes several
+rows. A sample that is null becomes a `completion` that is null, which counts as an empty answer.
 """
 
 from __future__ import annotations

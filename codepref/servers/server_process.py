@@ -39,7 +39,8 @@ class ServerProcess:
     """A context manager that runs a server under a supervisor, and stops the server at its end.
 
     command, environment: the command and the environment variables of the server. folder: the folder for the server's
-    output, NAME.log. name: the short name of the model.
+    output, NAME.log. name: the short name of the model. section: the settings of the server. log: called with messages
+    for the user.
     """
 
     def __init__(
@@ -130,7 +131,7 @@ class ServerProcess:
             time.sleep(POLL_SECONDS)
 
     def has_ended(self) -> bool:
-        """Return whether the server has ended, could not be started, or was stopped."""
+        """Return whether the server or its supervisor has ended, could not be started, or was stopped."""
         assert self._supervisor.stdout
         if self._supervisor.stdout.closed:
             return True
@@ -138,7 +139,7 @@ class ServerProcess:
         return self._supervisor.poll() is not None or b'"ended"' in self._received or b'"failed"' in self._received
 
     def check(self, when: str, cause: BaseException | None = None) -> None:
-        """Raise InfrastructureError with the server's last words if the server has ended.
+        """Raise InfrastructureError with the end of the server's output if the server has ended.
 
         when: words for the message that say when the server has ended. cause: the exception that becomes the cause.
         Raises UserError if the server could not be started.
@@ -157,7 +158,10 @@ class ServerProcess:
         ) from cause
 
     def check_end(self, when: str, cause: BaseException) -> None:
-        """Call `check` for END_SECONDS. The end of a server can be noticed later than the loss of its answers."""
+        """Call `check` again and again for END_SECONDS, since the end of a server can be noticed after its calls fail.
+
+        Raises what `check` raises. when, cause: as for `check`.
+        """
         deadline = time.monotonic() + END_SECONDS
         while time.monotonic() < deadline:
             self.check(when, cause)

@@ -27,7 +27,7 @@ from codepref.service.settings import Full, ServiceSettings, Unavailable
 Result = TypeVar("Result")
 
 MAX_MISTAKES, MAX_MISTAKE = 10, 300
-"""The largest number of mistakes in an answer, and the length at which the text of a mistake is cut."""
+"""The largest number of mistakes in an answer, and the number of characters at which the text of a mistake is cut."""
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": RefusedBody, "description": "the token is missing or wrong"},

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, field_validator, model_validator
 
 MAX_FILES = 100
-"""The largest number of files that a run may be given, and of files that it may send back."""
+"""The largest number of files that a request may send to a run, and of files that it may ask back."""
 
 MAX_PATH = 200
 """The largest number of characters in the path of a file."""
@@ -46,7 +46,7 @@ class StrictBody(BaseModel):
 class LimitsBody(StrictBody):
     """Limits of one solution. `codepref.execution.limits.Limits` describes them.
 
-    A limit that is left out has the server's value.
+    A limit that is left out has the server's value. Only wall_seconds, load_cpu_seconds and timeout_factor may be null.
     """
 
     cpu_seconds: float | None = Field(default=None, description="CPU time of a test, in seconds")
@@ -179,8 +179,8 @@ def _check_paths(paths: list[str]) -> None:
     for path in paths:
         if not _is_inside(path):
             raise ValueError(
-                f'the path {path[:MAX_PATH]!r} must be relative. It must name a file, hold no ".." and no null '
-                f"character, and have at most {MAX_PATH} characters"
+                f"{path[:MAX_PATH]!r} cannot be the path of a file here. A path must be relative, name a file, hold no "
+                f'".." and no null character, and have at most {MAX_PATH} characters'
             )
         if not _is_utf8(path) or max(len(part.encode()) for part in path.split("/")) > MAX_NAME_BYTES:
             raise ValueError(f"the path {path!r} holds a name that no file can have")

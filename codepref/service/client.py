@@ -56,8 +56,8 @@ class Client:
     """Sends programs to a `codepref serve`.
 
     url: the address, such as "http://127.0.0.1:8080". token: the token, by default that in CODEPREF_TOKEN.
-    request_seconds: how many seconds the client waits for the server to send something. retry_seconds: for how many
-    seconds a request is sent again when the server is full, fails or does not answer.
+    request_seconds: how many seconds the client waits for the server to send something. retry_seconds: how long a
+    request is sent again and again, in seconds, when the server is full, fails or does not answer.
 
     Raises UserError for an address that is not http or https, or has no host.
     """

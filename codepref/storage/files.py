@@ -33,7 +33,7 @@ BATCH_ROWS = 256
 """The default number of rows that `iter_parquet` reads at the same time. A row of tests can have many megabytes."""
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOENT, errno.EIO)
-"""Error numbers for which `atomic_open` raises MachineError."""
+"""Error numbers for which `atomic_open`, and other functions that write files, raise MachineError."""
 
 
 @contextlib.contextmanager
@@ -67,7 +67,7 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 def remove_temporaries(path: Path) -> None:
-    """Remove the temporary files that processes left which were killed while they wrote `path`.
+    """Remove the temporary files of processes that were killed while they wrote `path`.
 
     No other process may be writing `path`.
     """
@@ -89,13 +89,13 @@ def check_target(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` atomically."""
+    """Write `text` to `path` atomically. Raises what `atomic_open` raises."""
     with atomic_open(path) as stream:
         stream.write(text)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` atomically as indented JSON, without sorting its keys."""
+    """Write `value` atomically as indented JSON, without sorting its keys. Raises what `atomic_open` raises."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -106,7 +106,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder, but a JSON file is needed") from None
@@ -117,7 +117,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows atomically as JSON lines, compressed if the name ends in .gz, and return the number of rows."""
+    """Write rows atomically as JSON lines, and return their number. A name that ends in .gz means gzip."""
     return write_lines(path, (jsonl_line(row) for row in rows))
 
 
@@ -127,7 +127,7 @@ def jsonl_line(row: Mapping[str, Any]) -> bytes:
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> int:
-    """Write lines atomically, compressed if the name ends in .gz, and return the number of lines.
+    """Write lines atomically, compressed with gzip if the name ends in .gz, and return the number of lines.
 
     Each line must end in a newline.
     """
@@ -253,7 +253,10 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Sche
 
 
 def read_parquet(path: Path, columns: Sequence[str] = ()) -> list[Row]:
-    """Return all rows of a Parquet file, with all columns. Raises UserError as `iter_parquet` does."""
+    """Return all rows of a Parquet file, with all columns.
+
+    columns: names of columns that the file must have. Raises UserError as `iter_parquet` does.
+    """
     return list(iter_parquet(path, columns, rows=GROUP_ROWS))
 
 

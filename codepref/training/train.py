@@ -16,12 +16,13 @@ from codepref.training.result import TrainingResult
 
 
 def train(job: TrainingJob, data: TrainingData) -> TrainingResult:
-    """Train `job.model` by the method in `job.settings`, and write the trained model, or its adapter, to `job.out`.
+    """Train `job.model` by the method in `job.settings`, and write the trained model to the folder `job.out`.
 
-    A training that fails writes nothing to `job.out`. data: Pair records, single answers (Examples) or OnlineProblems,
-    whichever the method learns from. Methods that learn from single answers also take pairs. Raises UserError for
-    settings that do not fit together and for data that the method cannot learn from, and what `check_requirements`,
-    `launch` and the method raise.
+    With `lora_rank` above 0, only the adapter is written, unless `merge_adapter` is set or the method is supervised. A
+    training that fails writes nothing to `job.out`.
+    data: Pair records, single answers (Examples) or OnlineProblems, whichever the method learns from. Methods that
+    learn from single answers also take pairs. Raises UserError for settings that do not fit together and for data that
+    the method cannot learn from, and what `check_requirements`, `launch` and the method raise.
     """
     online = data.settings if isinstance(data, OnlineProblems) else OnlineSection()
     if mistakes := training_mistakes(job.settings, online=online):
@@ -38,7 +39,7 @@ def _data_for(method: Method, data: TrainingData) -> TrainingData:
     """Return the data in the form that the method learns from. Raises UserError for data of another kind."""
     if isinstance(data, OnlineProblems) != method.online:
         raise UserError(
-            f"method {method.name} learns from {method.learns_from}, but the data is of another kind: give it "
+            f"method {method.name} learns from {method.learns_from}, but the data is of another kind. Give it "
             f"{method.learns_from}"
         )
     if isinstance(data, OnlineProblems):
@@ -48,6 +49,7 @@ def _data_for(method: Method, data: TrainingData) -> TrainingData:
     if isinstance(data, Examples):
         others = [name for name in METHODS.names() if load_method(name).learns_from == "answers"]
         raise UserError(
-            f"method {method.name} needs pairs, and the data holds single answers: choose one of {', '.join(others)}"
+            f"method {method.name} needs pairs, and the data holds single answers. Give it pairs, or choose one of the "
+            f"methods {', '.join(others)}"
         )
     return data

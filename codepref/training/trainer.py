@@ -62,7 +62,7 @@ def run_training(
     sampled_per_step: int = 0,
     key_parts: Sequence[Any] = (),
 ) -> TrainingResult:
-    """Train by one method, and write the trained model, or its adapter, to `job.out`.
+    """Train by one method, and write the trained model, or only its adapter (see `save`), to `job.out`.
 
     A training that fails writes nothing to `job.out`. The same call after a kill resumes from the last complete
     checkpoint, if there is one.

@@ -54,9 +54,10 @@ class Validator:
         """Probe the model at `step`, keep its weights if this step is the best, and decide whether to stop.
 
         Nothing happens if this step has been probed. The weights of the previous best step are kept until the next
-        probe. They are needed if a kill comes before a checkpoint of this step is written: the training then resumes
+        probe. They are needed if a kill comes before a checkpoint of this step is written. The training then resumes
         from an earlier step, and this step may not be the best when it is repeated. Raises GateError when the
-        mean log-probability of the tracked answers is not a finite number, and InfrastructureError as `_run_new` does.
+        mean log-probability of the tracked answers is not a finite number, InfrastructureError as `_run_new` does, and
+        the errors of sampling, of execution and of writing files.
         """
         if any(probe.step == step for probe in self.probes):
             return
@@ -135,8 +136,8 @@ class Validator:
     def _run(self, rows: Sequence[dict[str, Any]]) -> tuple[float, ...]:
         """Return the share of correct samples for each problem.
 
-        Programs that an earlier probe of this process has run do not run again. Samples of unknown correctness do not
-        count. If a problem has only such samples, its share is 0.
+        Samples that an earlier probe of this process has run do not run again. Samples of unknown correctness do not
+        count. If the correctness of all samples of a problem is unknown, the problem's share is 0.
         """
         solutions = list(solutions_from_rows(rows, self.settings.problems))
         new = {(one.task_id, one.text): one for one in solutions if (one.task_id, one.text) not in self._correct}

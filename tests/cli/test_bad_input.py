@@ -238,7 +238,7 @@ def test_a_failing_gold_solution_is_reported_where_no_solution_passed(execute: C
     impossible = {**PROBLEM, "tests": ["assert f(1) == 2", "assert f(1) == 3"], "gold": "def f(x): return x + 1"}
     result = execute([impossible], [RIGHT, WRONG])
     assert (result.status, result.codes) == (0, ["PF", "FF"])
-    assert "the gold solution of a fails its own tests under these limits (a: PF" in result.err
+    assert "gold solutions fail their problems' own tests under these limits, in a (a: PF" in result.err
     result = execute([impossible], [RIGHT, WRONG], "--skip-gold")
     assert result.err == ""
 

@@ -119,3 +119,8 @@ def judgments(draw: st.DrawFn) -> Judgment:
 @given(judgments())
 def test_a_row_holds_everything_about_a_judgment(judgment: Judgment) -> None:
     assert judgment_from_row(json.loads(json.dumps(judgment_row(judgment))), "x") == judgment
+
+
+def test_the_system_text_of_a_row_belongs_to_the_instruction() -> None:
+    judgment = judgment_from_row(row([]) | {"system": "Be brief."}, "t")
+    assert judgment.instruction == f"Be brief.\n\n{row([])['instruction']}"

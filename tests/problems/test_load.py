@@ -164,6 +164,7 @@ def test_a_limit_takes_the_first_problems(write_lines: Write) -> None:
         ({**OWN, "task_id": None}, "task_id must be text"),
         ({**OWN, "prompt": 3}, "prompt must be text"),
         ({**OWN, "tests": "assert add(1, 2) == 3"}, "tests must be a list of texts"),
+        ({**OWN, "tests": {"kind": "asserts", "source": "assert add(1, 2) == 3"}}, "tests must be a list of texts"),
         ({**OWN, "tests": ["assert add(1,"]}, "test 0 cannot be read as Python"),
         ({**OWN, "style": "chat"}, "style must be"),
         ({**OWN, "gold": "def add(:"}, "gold must be a whole Python program"),

@@ -129,3 +129,9 @@ def test_a_folder_cannot_be_made_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="a file is in the way"):
         make_folder(tmp_path / "file" / "folder")
+
+
+def test_a_json_file_below_a_file_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("{}")
+    with pytest.raises(UserError, match="no such file"):
+        read_json(tmp_path / "file" / "scores.json")

@@ -54,7 +54,8 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
     out; see MAX_RAISING. A solution works if it answers more than half of the tests' inputs. A group is a set of
     working solutions that give the same answers. RAISED and LATE are compared like answers here.
 
-    score of a group = its share of all solutions x the tests that it passes / the most tests that a solution passes
+    score of a group = its share of all solutions x the mean number of tests that its solutions pass / the largest
+    number of tests that any solution passes
 
     A group that gives the same answer to all inputs has the score 0, because wrong programs often agree in one answer.
 
@@ -70,13 +71,13 @@ def agreement(verdicts: RuleInput, *, max_pairs: int = 1) -> Choice:
     works_S = working(verdicts)
     groups = groups_of(verdicts, works_S)
     if not groups or groups[0].score == 0:
-        return Choice(reason="no working solution passes a test and answers more than one thing")
+        return Choice(reason="no working solution passes a test and gives more than one answer")
     best = groups[0]
     if len(best.rows) == len(works_S):
-        return Choice(reason="all solutions answer alike")
+        return Choice(reason="all solutions give the same answers")
     rejected = worst_first(verdicts, best)
     if len(rejected) == 0:
-        return Choice(reason="no solution was seen to answer otherwise")
+        return Choice(reason="no solution is known to give other answers")
     confidence = confidence_of(len(best.rows), len(works_S), best.relative_tests)
     evidence = {
         "agreeing_solutions": len(best.rows),

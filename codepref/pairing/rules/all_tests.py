@@ -11,10 +11,11 @@ def all_tests(verdicts: RuleInput, *, max_pairs: int = 4) -> Choice:
     """Pair solutions that pass every test with solutions that fail at least one.
 
     "Aligning CodeLLMs with Direct Preference Optimization" (arXiv 2410.18585) calls a solution positive if it passes
-    all tests of its problem, and negative if it fails one. codepref decides the rest. The rule proposes up to
-    `max_pairs` pairs. The seed draws the pairs, and each solution is used as rarely as possible. Of solutions with
-    equal normal forms, only the first is used. The confidence is 1, since the tests are taken to be right. A solution
-    with a cell that did not run can be rejected if it failed another test, and is otherwise not used.
+    all tests of its problem, and negative if it fails one. codepref decides how these solutions are paired. This
+    rule proposes up to `max_pairs` pairs. It draws them with the seed, so that each solution is used as rarely as
+    possible. Of solutions with equal normal forms, only the first is used. The confidence is 1, since the tests are
+    taken to be right. A solution with a cell that did not run can be rejected if it failed another test, and is
+    otherwise not used.
     """
     if verdicts.passed_ST.shape[1] == 0:
         return Choice(reason="no tests")

@@ -12,10 +12,10 @@ def codet(verdicts: RuleInput) -> Choice:
     """Choose a solution of the consensus set with the highest score sqrt(solutions) x tests.
 
     Solutions that pass exactly the same tests form a consensus set. A test counts as often as the model wrote it. The
-    authors' code uses the same score. The paper ranks solutions and makes no pairs. codepref rejects a solution that
-    fails a test which the best set passes. It takes this solution from the set with the lowest score that has such a
-    solution. The confidence is the score of the best set as a share of the score of a set with all solutions and all
-    tests. The confidence is meant for sorting and is not calibrated.
+    authors' code uses the same score. The paper ranks solutions and makes no pairs. The rejected solution fails a test
+    that the best set passes, and comes from the set with the lowest score that holds such a solution. The confidence is
+    the score of the best set as a share of the score of a set with all solutions and all tests. The confidence is meant
+    for sorting and is not calibrated.
 
     Example: of 9 solutions, 4 pass the same 6 of 10 tests. Their score is sqrt(4) x 6 = 12. The maximum is
     sqrt(9) x 10 = 30, so the confidence is 0.4.

@@ -58,8 +58,9 @@ FORMATS: Registry[Format] = Registry(
 def detect_format(row: Row, where: str) -> Format:
     """Return the first format that matches `row`, which is usually the first row of a source.
 
-    where: the file and the line, for messages. Raises UserError if no format matches. Its message lists the known
-    formats.
+    where: the file and the line, for messages. Raises UserError if no format matches; the message lists the known
+    formats. Raises UserError also if no format of codepref other than its own matches, and a format of another package
+    cannot be loaded.
     """
     formats: list[Format] = []
     for name in (*(name for name in FORMATS.names() if name != OWN), OWN):

@@ -13,7 +13,7 @@ from codepref.records import Problem
 def read(row: Row, where: str) -> Problem:
     """Return the problem of one row.
 
-    The answer is the gold solution, unless the row gives it a status other than "pass" in a test.
+    The answer is the gold solution, unless `tests_execution_status` holds a status other than "pass".
     """
     prompt, texts = statement_field(row, ("input",), where), listed(row.get("unit_tests"), "unit_tests", where)
     task_id = row_id(row, "OpenCodeInstruct", ("id", "question_id"), [prompt, texts])

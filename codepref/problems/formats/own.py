@@ -33,7 +33,7 @@ def read(row: Row, where: str) -> Problem:
 
     A row without the column `task_id` is named by another column of ids, or by a hash of the row (see `row_id`).
     Raises UserError for a wrong field, a malformed test, tests that do not fit each other or the style, and an entry
-    point that is neither named nor evident.
+    point that is neither named nor inferred (see `infer_entry_point`).
     """
     prompt = text_field(row, "prompt", where)
     task_id = task_id_field(row, where) if "task_id" in row else row_id(row, "problem", _IDS, sorted(row.items()))
@@ -78,8 +78,8 @@ def read(row: Row, where: str) -> Problem:
 def own_row(problem: Problem) -> dict[str, Any]:
     """Return a row in codepref's own format for a problem.
 
-    `read` numbers the tests of the row from 0. A value in `meta` is left out if JSON cannot write it, or if its key is
-    the name of a column of the format.
+    The row holds no ids of tests: `read` numbers the tests from 0. A value in `meta` is left out if JSON cannot write
+    it, or if its key is the name of a column of the format.
     """
     row: dict[str, Any] = {
         "task_id": problem.task_id,

@@ -15,13 +15,13 @@ from codepref.records import Test
 def read_tests(row: Row, task_id: str, where: str) -> tuple[Test, ...]:
     """Return all tests of a row.
 
-    A missing field, null and "" give (). Raises UserError if the field is another text or cannot be iterated, for a
+    A missing field, null and "" give (). Raises UserError if the field is another text, one object or no list, for a
     malformed entry, for a source that must be Python and is not, and for tests of whole programs beside other kinds.
     """
     entries = row.get("tests")
     if entries is None or entries == "":
         return ()
-    if isinstance(entries, str) or not hasattr(entries, "__iter__"):
+    if isinstance(entries, str | Mapping) or not hasattr(entries, "__iter__"):
         raise UserError(f"{where}: tests must be a list of texts or of objects with a kind")
     tests = tuple(_test(entry, task_id, place, where) for place, entry in enumerate(entries))
     check_together(tests, where)

@@ -1,7 +1,7 @@
 """The imports that solutions of contest problems may leave out, since LeetCode and the graders of data sets add them.
 
 LiveCodeBench and APPS put star imports of a dozen modules before each solution. `PRELUDE` has one line for each name,
-so that codepref puts only what a solution uses before it.
+so that codepref puts before a solution only the imports that the solution uses.
 """
 
 from __future__ import annotations
@@ -42,4 +42,4 @@ PRELUDE = "".join(
     [f"import {module}\n" for module in _MODULES.split()]
     + [f"from {module} import {name}\n" for module, names in _NAMES.items() for name in names.split()]
 )
-"""One import a line."""
+"""The text of these imports, with one name in each line."""

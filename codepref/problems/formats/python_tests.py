@@ -94,7 +94,7 @@ def stdio_tests(cases: Iterable[tuple[str, str]], task_id: str) -> tuple[Test, .
 def program_of(answer: str) -> str:
     """Return the program in an answer of a model: the first fence with a definition in Python, or else the first fence.
 
-    An answer without a fence is returned whole.
+    An answer without a fence is returned whole. If no fence ends, the first one reaches to the end of the answer.
     """
     fences = _FENCE.findall(answer.replace("\r\n", "\n"))
     if len(fences) > 1:  # parsing takes time
@@ -108,10 +108,11 @@ def entry_point_of(
     """Return the name of the function or class that the tests ask for.
 
     If each test begins with `assert f(` and the gold solution defines `f`, it is `f`. Otherwise it is the name that
-    `infer_entry_point` finds with the gold solution, or else without it. If it finds none, the names that tests import
-    from the solution, or else take from it, are compared. Those that the gold solution defines go first. Among them,
-    those that the statement writes as a call, in backquotes or after `class` go first, and then the name that the
-    largest number of tests take.
+    `infer_entry_point` finds with the gold solution, or else without it, if a test takes this name from the solution.
+    Otherwise the names that tests import from the solution are compared, or else the names that tests take from it
+    without an import. If the gold solution defines some of these names, only they are compared. Names that the
+    statement writes as a call, in backquotes or after `class` go first, and then the name that the largest number of
+    tests take.
 
     helpers: code that tests may use. Raises UserError if the tests take no name from a solution.
     """
@@ -180,9 +181,9 @@ def call_of_check(expression: str, where: str) -> tuple[str, str]:
 
 
 def starter_method(statement: str) -> str:
-    """Return the only public method after `class Solution` in a statement.
+    """Return the name of the only public method after `class Solution` in a statement.
 
-    Return "" if there is no such class, no public method, or several of them.
+    Return "" if there is no such class, no public method after it, or more than one.
     """
     head = re.search(rf"^[ \t]*class\s+{CLASS}\b[^\n]*:", statement, re.MULTILINE)
     if head is None:

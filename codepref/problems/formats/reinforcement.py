@@ -55,7 +55,11 @@ def verl_parts(row: Row, where: str) -> tuple[str, Any]:
 
 
 def read_nemo_gym(row: Row, where: str) -> Problem:
-    """Return the problem of one row of NeMo Gym. The id comes from `hash_id`, if the row has it."""
+    """Return the problem of one row of NeMo Gym.
+
+    The id comes from `hash_id`, `problem_id` or `id`. Without these, it is "NeMo-Gym/" and a hash. Raises UserError for
+    a malformed row.
+    """
     request = struct_of(row.get("responses_create_params"), "responses_create_params", where)
     metadata = struct_of(row.get("verifier_metadata"), "verifier_metadata", where)
     statement = request_of(request.get("input"), "responses_create_params.input", where)
@@ -71,7 +75,7 @@ def read_nemo_gym(row: Row, where: str) -> Problem:
 
 
 def request_of(value: Any, name: str, where: str) -> str:
-    """Return the user's part of a prompt, which is text or a list of messages.
+    """Return a prompt that is text, or the texts of the user in a prompt that is a list of messages.
 
     The list may be given as JSON text or a Python literal, so a text that begins with `[` must be such a list. Raises
     UserError for another form.

@@ -15,11 +15,11 @@ from codepref.sampling.engines.base import Decoding
 PREFILL_PROMPTS = 16
 """The largest number of prompts that are computed together."""
 PREFILL_STEP = 16
-"""Prompts are padded to a multiple of this number of tokens, for the reason that stands at `slots.STEP`."""
+"""Prompts are padded to a multiple of this number of tokens, for the reason that `slots.STEP` gives."""
 PREFILL_TOKENS = 2048
-"""Limits the prompts that are computed together: their number times the length of the longest one, in tokens.
+"""The limit for prompts that are computed together: their number times the tokens of the longest one.
 
-A prompt that is longer than this is computed alone.
+A prompt with more tokens than this is computed alone.
 """
 
 Finished = tuple[int, list[int], bool]
@@ -56,7 +56,7 @@ class DecodingLoop:
 
     model: a causal language model of Transformers in evaluation mode. stops: the tokens that end an answer. slots: the
     largest number of answers that are written at once. room: the model's context in tokens, or None if it is unknown.
-    windows: see `Slots`. on_tokens: called with the number of tokens of each step.
+    windows: see `Slots`. on_tokens: called with the number of tokens that were written since its last call.
     """
 
     def __init__(
@@ -240,7 +240,7 @@ class DecodingLoop:
         self._holes = []
 
     def _next_batch(self, prompts: Iterator[Prompt]) -> list[Prompt]:
-        """Return the next prompts to compute together, or [] after the last one."""
+        """Return the next prompts to compute together, or [] if there are no more."""
         batch: list[Prompt] = []
         longest = 0
         while len(batch) < PREFILL_PROMPTS:

@@ -67,9 +67,9 @@ class SlotLayer:
 class Slots:
     """Slots of one cache. The active slots are the first ones.
 
-    layers: the keys and values of one prompt by layer, from which sizes, types and devices are taken. slots: the least
-    number of slots. `rows_for` rounds it up. capacity: the number of tokens that each slot must hold. windows: the
-    sliding window of each kind of layer in tokens, or None for a kind that reads all tokens.
+    layers: the keys and values of some prompts by layer, from which sizes, types and devices are taken. slots: the
+    least number of slots. `rows_for` rounds it up. capacity: the number of tokens that each slot must hold. windows:
+    the sliding window of each kind of layer in tokens, or None for a kind that reads all tokens.
 
     Attributes:
     active: the number of slots in use.

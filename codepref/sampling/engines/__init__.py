@@ -60,9 +60,9 @@ def open_engine(
 
     The name is `ENGINE:MODEL`, or for Transformers a folder, a GGUF file, a hub name or `starter`.
 
-    base_url: the address of an OpenAI-compatible server of the model, or several. The model's name is then the server's
-    name for it. server: settings of the calls; its `base_url` counts if `base_url` is empty. fingerprint, log: as in
-    `codepref.sampling.engines.server.ServerEngine`, for a model on a server.
+    base_url: the address of an OpenAI-compatible server of the model, or several. `model` is then the server's name for
+    the model, unless `server.served_name` is set. server: settings of the calls. Its `base_url` counts if `base_url` is
+    empty. fingerprint, log: as in `codepref.sampling.engines.server.ServerEngine`, for a model on a server.
     Raises UserError for an unknown engine and for a model that cannot be found or used, and MachineError if a package
     is missing. The Transformers engine loads the weights at its first answer, and raises the errors of loading there.
     """

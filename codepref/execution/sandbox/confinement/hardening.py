@@ -64,7 +64,7 @@ class Hardening:
 
     The parent creates this once, and each child applies it after the fork. A child's memory limit is added to the
     address space that its parent uses.
-    landlock: the layers of children. None: the worker is not confined.
+    landlock: the Landlock layers of children, or None in a worker that is not confined.
     """
 
     def __init__(self, landlock: Landlock | None = None) -> None:
@@ -82,7 +82,7 @@ class Hardening:
         self._prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
     def grown(self) -> None:
-        """Measure the address space again, after this process has loaded more code or data."""
+        """Measure the address space again, after this process has loaded more code or data. Keep the larger value."""
         self._size = max(self._size, address_space())
 
     def name(self, name: str) -> None:
@@ -91,7 +91,7 @@ class Hardening:
 
     @contextlib.contextmanager
     def memory(self, extra: int) -> Iterator[None]:
-        """Within this context, allow this process at most `extra` bytes more than it used when it was measured.
+        """Within this context, let this process use at most `extra` bytes of address space more than last measured.
 
         Compiling a hostile test may otherwise take any amount of memory.
         """
@@ -120,8 +120,10 @@ class Hardening:
             self._landlock.read_only_except(parent)
 
     def apply(self, channels: list[int], parent: int, memory: int, cpu_seconds: float, file_bytes: int) -> None:
-        """Keep `channels` as descriptors 3, 4 and so on, set limits and install the filter. This cannot be undone.
+        """Prepare this process for untrusted code. This cannot be undone.
 
+        Keep `channels` as descriptors 3, 4 and so on, open /dev/null for 0, 1 and 2, close all others, start a process
+        group, set limits and install the filter. The kernel then kills this process when its parent ends.
         parent: the pid of the parent.
         memory: the bytes of address space that the child may use beyond its parent's, as last measured.
         cpu_seconds: seconds of CPU time. The kernel ends the child when it has used up to two seconds more than this.

@@ -32,7 +32,7 @@ _KEEP = _WRITE_FILE | _TRUNCATE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE
 class Landlock:
     """The layers for the processes of one worker.
 
-    readable: the files and folders that solutions and tests may read.
+    readable: the files and folders that solutions and tests may read. Paths that do not exist are left out.
     Raises OSError where the kernel has no Landlock.
     """
 

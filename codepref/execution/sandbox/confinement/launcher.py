@@ -27,7 +27,10 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "1",
 }
-"""The environment of a worker. With one arena, a thread does not take 64 MiB of the address space, which is limited."""
+"""The environment of a worker. `main` adds the variables of matplotlib.
+
+With one arena, a thread does not take 64 MiB of the address space, which is limited.
+"""
 
 SYSTEM_PATHS = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache")
 DEVICES = ("/dev/urandom", "/dev/random", "/dev/zero")

@@ -23,7 +23,8 @@ _NAME = "examples"
 class DoctestExamples(Kind):
     """Tests that are examples. The examples of a text run in turn, in one namespace. Each must give its expected text.
 
-    The text is Python that holds the examples in strings at its top level, or it is the examples themselves.
+    The text is Python that holds the examples in strings at its top level, or it is the examples themselves. If none of
+    the examples has an expected text and none fails, the code is E, since nothing was compared.
     """
 
     def compile(self, test: PreparedTest) -> None:
@@ -40,7 +41,8 @@ class DoctestExamples(Kind):
     def run(self, runner: Runner, test: PreparedTest) -> int:
         """Run the examples with proxies of the solution's functions, and return the code.
 
-        If an expected text is not a Python literal, the solution may print it. All examples then run in its process.
+        If an expected text is not a Python literal, the solution may print it. Return CALL_BY_REFERENCE in this case,
+        so that all examples run in the solution's process.
         """
         if _may_print(test.source):
             return CALL_BY_REFERENCE

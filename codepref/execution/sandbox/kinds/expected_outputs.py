@@ -170,7 +170,8 @@ def all_right(
 ) -> bool:
     """Return whether a solution's outputs are right for all inputs.
 
-    accept: the oracle of the test, or None. It is called for an output that the comparison does not accept.
+    accept: the oracle of the test, or None. It is called for an output that the comparison does not accept, unless the
+    comparison is "not_none" or raises an exception.
     describe: called with the failure in words if an output is wrong.
     Raises the exception that the solution raised, unless an output before it is wrong. Raises TypeError for an answer
     with a wrong number of outputs.

@@ -16,8 +16,9 @@ _STAR_LIBRARIES = sys.stdlib_module_names - {"antigravity", "this", "turtle"} | 
 def read_from_module(tree: ast.AST) -> set[str]:
     """Return the names that functions, comprehensions and classes of a text use and that mean names of its module.
 
-    They are local in no scope around the use. A name that one function binds and another function reads is such a name.
-    So is a name that a class binds and a method of this class reads.
+    A name counts if no scope around its use has it as a local name. For example, a name counts if one function binds it
+    and another function reads it, or if a class binds it and a method of this class reads it. Simplification: default
+    values and decorators of a function are taken as parts of its scope, as if its parameters were known there.
     """
     found: set[str] = set()
     waiting = [(node, frozenset[str]()) for node in within(tree) if isinstance(node, _SCOPES)]
@@ -68,7 +69,8 @@ def bound_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
 def bound_at_top(tree: ast.AST) -> set[str]:
     """Return the names that the statements of a module bind in the module itself, not in a function or class of it.
 
-    An assignment expression inside a comprehension binds a name around the comprehension.
+    The target of an assignment expression in a comprehension counts too, since Python binds it outside the
+    comprehension.
     """
     nodes = list(within(tree))
     inner = (part for node in nodes if isinstance(node, _COMPREHENSIONS) for part in ast.walk(node))

@@ -11,7 +11,7 @@ from .test_text import TestText, is_literal, target_names
 MADE_BY_TEST = "it hands a function or an object of its own to the solution"
 
 PLAIN, ANSWER, UNKNOWN, MIXED = range(4)
-"""Where a value comes from.
+"""Where a value comes from. A value crosses if it can be sent from the test runner to the solution's process.
 
 PLAIN: the analysis assumes that the value crosses. ANSWER: the value comes from the solution and crosses back. UNKNOWN:
 the value comes from the test's own text, and it may be unable to cross. MIXED: the test made the value of an answer, as
@@ -115,7 +115,11 @@ class Origins:
 
 
 def arguments(text: TestText, origins: Origins | None = None) -> list[ast.expr]:
-    """Return the arguments that the test gives to functions of the solution, and to methods of its objects."""
+    """Return the arguments that the test gives to functions of the solution and to methods of their answers.
+
+    With `origins`, methods of values that the test made of answers count too. Without `origins`, a method counts only
+    if it is called directly on an answer, as in `f(1).add(x)`.
+    """
     found: list[ast.expr] = []
     for node in text.nodes[ast.Call]:
         method = isinstance(node.func, ast.Attribute) and not text.path(node.func) and not is_of_data(text, node)
@@ -125,11 +129,12 @@ def arguments(text: TestText, origins: Origins | None = None) -> list[ast.expr]:
 
 
 def is_of_data(text: TestText, call: ast.Call) -> bool:
-    """Return whether a call hands something other than literals to `sort`, or to a method that tables of pandas have.
+    """Return whether a call hands something other than literals to `sort` or to a method in _OF_TABLES.
 
-    Methods of tables count only in a test that uses pandas. A method of a new object of the solution's class does not
-    count. A test with such a call expects data. If the answer were an object of the solution with such a method, the
-    argument might be unable to cross. The answer must not decide in this way that the test moves to a shared process.
+    _OF_TABLES has methods of pandas' tables. They count only in a test that uses pandas. A method of a new object of
+    the solution's class does not count. A test with a call that counts expects data as the answer. If the answer were
+    an object of the solution that has this method, the argument might be unable to cross. The answer must not decide in
+    this way that the test moves to a shared process.
     """
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in _OF_LISTS | _OF_TABLES:
         return False
@@ -142,16 +147,17 @@ def is_of_data(text: TestText, call: ast.Call) -> bool:
 
 
 def asks_data(text: TestText) -> bool:
-    """Return whether the test makes a call that `is_of_data` accepts on an answer or on what it made of one."""
+    """Return whether `is_of_data` accepts a call of the test to a method of an answer, or of a value made of one."""
     calls = [node for node in text.nodes[ast.Call] if is_of_data(text, node)]
     origins = Origins(text) if calls else None
     return origins is not None and any(origins.of(node.func.value) in (ANSWER, MIXED) for node in calls)
 
 
 def made_by_test(value: object, module: str) -> bool:
-    """Return whether a value is a function, a generator, a class or an instance of a class of a test or of the helpers.
+    """Return whether a value is a function, generator, coroutine, class or instance of a class of a test or of helpers.
 
-    A function counts if its code comes from a test or from helpers. module: the name of the module in which tests run.
+    A function, generator or coroutine counts if its code comes from a test or from helpers. module: the name of the
+    module in which tests run.
     """
     function = getattr(value, "__func__", value)
     if type(function) in (types.FunctionType, types.GeneratorType, types.CoroutineType):
@@ -171,7 +177,7 @@ def _answers(text: TestText, function: ast.Attribute, origins: Origins | None) -
 def may_hand_over(text: TestText) -> bool:
     """Return whether an argument may be unable to cross although the solution has no part in it.
 
-    Return False if the test makes any argument of an answer, since the solution could then cause the failure.
+    Return False if the test makes an argument out of an answer, since the solution could then cause the failure.
     """
     origins = Origins(text)
     found = {origins.of(part) for part in arguments(text, origins)}

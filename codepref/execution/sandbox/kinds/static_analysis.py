@@ -78,10 +78,11 @@ class Fetched:
 def plain_call(tree: ast.Module) -> PlainCall | None:
     """Return the only call of a test, or None if the test has another form.
 
-    The test must be one assert. It must call one function by name, with literals as positional arguments. Around this
-    call it may contain only single comparisons, unary and binary operators, subscripts, literals and PURE_CALLS.
-    Such a call can be sent before the test runs. If the test does not make the call after all, the undecided tests run
-    again, and no call is sent ahead.
+    The test must be one assert, whose message is a constant if there is one. It must call one function by name, with
+    literals as positional arguments. The function must not have the name of a builtin. Around this call the assert may
+    contain only single comparisons, unary and binary operators, subscripts, literals and PURE_CALLS. Such a call can be
+    sent before the test runs. If the test does not make the call after all, the undecided tests run again, and no call
+    is sent ahead.
     """
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assert):
         return None

@@ -26,8 +26,9 @@ _BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try)
 def worst_code(passed: int, codes: Set[int], describe: Callable[[str], None]) -> int:
     """Return the code of a suite.
 
-    It is the worst code of all failures. Without a failure it is P, or E if no test passed.
-    describe: called with the reason if no test passed or failed.
+    It is the worst code of all failures, in the order M, X, E, F. Without a failure it is P, or E if no test passed.
+    passed: the number of tests that passed. codes: the codes of all failures. describe: called with the reason if no
+    test passed or failed.
     """
     for code in _WORST_FIRST:
         if code in codes:
@@ -40,7 +41,10 @@ def worst_code(passed: int, codes: Set[int], describe: Callable[[str], None]) ->
 
 @contextlib.contextmanager
 def main_calls_do_nothing() -> Iterator[None]:
-    """A context in which `unittest.main` and `pytest.main` do nothing, since the kind of test runs the tests itself."""
+    """A context in which `unittest.main` and `pytest.main` do nothing, since the kind of test runs the tests itself.
+
+    This holds for those of the two modules that are loaded when the context begins.
+    """
     known = [(sys.modules[name], sys.modules[name].__dict__["main"]) for name in ("unittest", "pytest") if _has(name)]
     for module, _ in known:
         module.__dict__["main"] = lambda *arguments, **options: 0

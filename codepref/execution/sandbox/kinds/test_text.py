@@ -1,6 +1,6 @@
 """What the text of a test shows about its names: its own names, those of libraries, and those of the solution.
 
-It follows from the text of the test and of the problem, and from the installed modules. Nothing depends on the
+All of this follows from the text of the test and of the problem, and from the installed modules. Nothing depends on the
 solution that is tested.
 """
 
@@ -90,15 +90,18 @@ class TestText:
     """The syntax tree of a test together with that of the helpers, and what both show about names.
 
     Attributes:
-        nodes: the nodes of the tree by their type.
+        nodes: the nodes of both trees by their type, apart from those inside literals.
         own: names that only the solution can supply, and names that the test binds to things of the solution.
         modules: names under which the test knows the solution's module.
         solution_modules: names of modules by which the test imports the solution.
         from_solution: names that the test imports from the solution.
         libraries: names that the test uses without an import and that belong to a library: name -> dotted path.
         statements: the statements of the test's module.
-        called: names that the test calls.
-        functions, classes: the functions and the classes that the test or the helpers define.
+        called: names that the test or the helpers call.
+        functions: the functions and methods that the test or the helpers define, by name.
+        classes: the names of the classes that they define.
+        imported: names that they import from elsewhere than the solution: name -> dotted path.
+        bound: names that they bind in any scope.
     """
 
     __test__ = False  # keeps pytest from collecting a class of this name
@@ -213,7 +216,7 @@ class TestText:
         """Return whether an expression names something of the solution that seems to be a class.
 
         The problem's own definitions decide. A name that they do not define seems to be a class if it is written like
-        one, as `Point` is.
+        one, as `Point` is. A name of one letter must also be called.
         """
         if not self.is_own(expression):
             return False

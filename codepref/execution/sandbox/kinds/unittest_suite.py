@@ -64,7 +64,8 @@ def verdict_code(
 ) -> int:
     """Run all TestCase classes that `program` adds to `space`, and return the code of the suite.
 
-    `worst_code` says what the code is. Tests that a decorator skips do not count. Raises what `program` raises.
+    `worst_code` says what the code is. Tests that a decorator skips do not count. Raises what `program` raises outside
+    its tests.
     code_of: returns the code of an exception.
     describe: called with each failure in words.
     """

@@ -25,6 +25,7 @@ def error_fields(error: BaseException, causes: int = MAX_CAUSES) -> tuple[Any, .
     fields of the context, and those of the parts of a group. If an argument is not simple (see `is_plain`), the text
     of the exception replaces the arguments, except for a group. If the exception raises while it makes this text, there
     are no arguments. An attribute that is not simple is left out.
+    causes: how many further levels of causes, contexts and groups cross.
     """
     kind = type(error)
     base = next(cls for cls in kind.__mro__ if getattr(builtins, cls.__name__, None) is cls)
@@ -56,7 +57,10 @@ def _further_fields(error: BaseException, causes: int) -> dict[str, Any]:
 
 
 def is_plain(value: Any, depth: int = 3) -> bool:
-    """Return whether a value is simple: of one of the types named here, with at most `depth` levels of containers."""
+    """Return whether a value is simple: None, a text, bytes, a number, or a builtin container of simple values.
+
+    Containers may have at most `depth` levels. An instance of a subclass is not simple.
+    """
     kind = type(value)
     if kind in (str, bytes, int, float, bool, type(None)):
         return True
@@ -78,7 +82,8 @@ def new_class(name: str, base: type, body: dict[str, Any]) -> type:
 def exception_from(fields: Any, causes: int = MAX_CAUSES) -> BaseException:
     """Return an exception of the solution, rebuilt from the fields that `error_fields` returns.
 
-    If the type does not take the arguments, the base is Exception. Raises Malformed for malformed fields.
+    If the type does not take the arguments, the result is of a new class with this name and the base Exception. Raises
+    Malformed for malformed fields. causes: how many further levels of causes, contexts and groups are rebuilt.
     """
     if type(fields) is not tuple or len(fields) != 7 or type(fields[0]) is not str or type(fields[2]) is not tuple:
         raise Malformed("the fields of an error are malformed")

@@ -53,7 +53,10 @@ class Stream:
         self._descriptor, self._buffer = descriptor, b""
 
     def next(self) -> bytes:
-        """Return the body of the next frame. Blocks until it has arrived. Raises Closed."""
+        """Return the body of the next frame. Blocks until it has arrived.
+
+        Raises Closed if the connection is closed before.
+        """
         while len(self._buffer) < 4 or len(self._buffer) < (end := 4 + LENGTH.unpack_from(self._buffer)[0]):
             if len(self._buffer) > LARGE:
                 rest = receive_exactly(self._descriptor, end - len(self._buffer))
