@@ -15,10 +15,11 @@ import os
 import sys
 import time
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 from benchmarks.common.options import add_data, add_results
-from benchmarks.common.results import RESULTS, command_line, log
+from benchmarks.common.results import RESULTS, log
 from benchmarks.real_model.settings import ROWS, Sizes
 
 OUT, PILOT_OUT = Path("runs/real_model"), Path("runs/real_model_pilot")
@@ -98,11 +99,9 @@ def _measure(options: argparse.Namespace) -> int:
     from codepref.storage.files import write_json
 
     bench = open_bench(options.out, options.data, options.model, sizes_of(options), engine_of(options))
-    hidden = {str(options.data): "DATA", options.model: "MODEL", str(options.out): "DIR", str(options.results): "DIR"}
-    hidden |= {options.engine_python: "PYTHON"} if options.engine_python else {}
-    facts = {"command": command_line("real_model", hidden), "machine": machine(), "versions": versions()}
+    facts = {"command": command_of(options), "machine": machine(), "versions": versions()}
     write_json(options.out / "facts.json", {**facts, "date": time.strftime("%Y-%m-%d")})
-    failed = measure(bench, options.rows, options.seeds)
+    failed = measure(bench, options.rows, options.seeds, partial(write_results, options.out, options.results))
     print(write_results(options.out, options.results))
     return 1 if failed else 0
 
@@ -125,6 +124,18 @@ def _pilot(options: argparse.Namespace) -> int:
     from benchmarks.real_model.pilot import run_pilot
 
     return run_pilot(options)
+
+
+def command_of(options: argparse.Namespace) -> str:
+    """Return the command that measures all rows, without paths, which mean nothing on another machine."""
+    words = ["python -m benchmarks.real_model measure --data DATA --model MODEL"]
+    for one in fields(Sizes):
+        value = getattr(options, one.name)
+        words += [f"--{one.name.replace('_', '-')} {value}"] if value != one.default else []
+    if options.engine:
+        words.append(f"--engine {options.engine} --engine-python PYTHON")
+        words += [f'--engine-options "{options.engine_options}"'] if options.engine_options else []
+    return " ".join(words)
 
 
 def sizes_of(options: argparse.Namespace) -> Sizes:

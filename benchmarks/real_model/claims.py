@@ -69,7 +69,11 @@ def question_lines(figures: Figures) -> Iterator[str]:
         name: found for name in preferences if (found := figures.comparison(BASELINE, name, SAMPLED)) is not None
     }
     for state, text in (("supported", "better than"), ("contradicted", "worse than"), ("open", "not settled against")):
-        names = [f"{name} ({shown(one)})" for name, one in compared.items() if verdict(one) == state]
+        names = [
+            f"{name} ({shown(one)}, seeds: {len(figures.seeds(BASELINE, name))})"
+            for name, one in compared.items()
+            if verdict(one) == state
+        ]
         yield f"- {text} `{BASELINE}`, sampled pass@1 on both sets: {', '.join(names) or 'none'}."
     gains = [figures.comparison(BASE, name, SAMPLED) for name in ("agreement-dpo", "dpo-likelihood")]
     if all(gains):

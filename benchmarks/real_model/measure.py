@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -72,9 +72,12 @@ def check_same(file: Path, settings: dict[str, Any], what: str) -> None:
         raise UserError(f"{what}: {', '.join(different)}. Use the same settings, or another folder (--out)")
 
 
-def measure(bench: Bench, names: Collection[str], seeds: Collection[int]) -> int:
+def measure(
+    bench: Bench, names: Collection[str], seeds: Collection[int], on_score: Callable[[], Any] = lambda: None
+) -> int:
     """Do the pending stages of the named rows. Returns the number of stages that are not done at the end.
 
+    on_score: called when a row is finished, so that the results hold it at once.
     A stage whose input or result is refused, such as a training that diverges, is kept as failed. The later stages of
     the row, and those of a row that starts from it, are left out. Other errors end the work, and the next call goes on.
     """
@@ -90,6 +93,8 @@ def measure(bench: Bench, names: Collection[str], seeds: Collection[int]) -> int
                 log(f"seed {stage.seed}, {stage.name}: starts")
                 journal.run(stage, partial(_tried, bench, stage))
                 log(state(journal, stages, stage))
+                if stage.step == "score":
+                    on_score()
     failed = [stage for stage in stages if not _is_good(journal.result(stage))]
     for stage in failed:
         reason = (journal.result(stage) or {"failed": "an earlier stage failed"})["failed"]

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.real_model.__main__ import build_parser, command_of
+from benchmarks.real_model.bench import gold_examples
 from benchmarks.real_model.claims import question_lines, verdict
 from benchmarks.real_model.figures import BOTH, GREEDY, SAMPLED, Figures, pooled
 from benchmarks.real_model.journal import Journal
@@ -179,6 +181,20 @@ def test_a_row_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert bench.did[2:] == ["dpo-likelihood/pairs", "dpo-likelihood/train", "cpo/pairs", "cpo/train", "cpo/score"]
     assert blocked(Journal(tmp_path), ROWS, Stage(0, "two-rounds/pairs"))
     assert not blocked(Journal(tmp_path), ROWS, Stage(1, "two-rounds/pairs"))
+
+
+def test_gold_solutions_are_taught_in_a_block_of_code() -> None:
+    gold = replace(MBPP[0], gold="\ndef f0():\n    return 0\n")
+    (example,) = gold_examples([gold, MBPP[1]]).examples
+    assert example.completion == [{"role": "assistant", "content": "```python\ndef f0():\n    return 0\n```"}]
+    assert "Write the function f0." in example.prompt[-1]["content"]
+
+
+def test_the_published_command_measures_all_rows_and_names_no_path() -> None:
+    words = ["measure", "--data", "/data", "--model", "/model", "--rows", "dpo", "--seeds", "0", "--train", "40"]
+    options = build_parser().parse_args([*words, "--engine", "vllm", "--engine-python", "/vllm"])
+    command = "python -m benchmarks.real_model measure --data DATA --model MODEL --train 40 --engine vllm"
+    assert command_of(options) == f"{command} --engine-python PYTHON"
 
 
 HELD = ["Mbpp/1", "Mbpp/2", "HumanEval/1", "HumanEval/2"]
