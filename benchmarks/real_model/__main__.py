@@ -70,6 +70,13 @@ def _add_work(parser: argparse.ArgumentParser, out: Path) -> None:
         option = f"--{one.name.replace('_', '-')}"
         shown = "" if "default" in HELP[one.name] else f" (default: {one.default})"
         parser.add_argument(option, type=int, default=one.default, metavar="N", help=HELP[one.name] + shown)
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes of codepref's own engine; on a busy machine, one for each core is quicker (default: 1)",
+    )
     parser.add_argument("--engine", default="", help="server that codepref starts, such as vllm (default: none)")
     parser.add_argument("--engine-python", default="", help="environment or Python of the server")
     parser.add_argument("--engine-options", default="", help="further options of the server")
@@ -94,11 +101,11 @@ def main() -> int:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from benchmarks.real_model.measure import engine_of, measure, open_bench, write_results
+    from benchmarks.real_model.measure import measure, open_bench, write_results
     from codepref.runs.summary import machine, versions
     from codepref.storage.files import write_json
 
-    bench = open_bench(options.out, options.data, options.model, sizes_of(options), engine_of(options))
+    bench = open_bench(options, sizes_of(options))
     facts = {"command": command_of(options), "machine": machine(), "versions": versions()}
     write_json(options.out / "facts.json", {**facts, "date": time.strftime("%Y-%m-%d")})
     failed = measure(bench, options.rows, options.seeds, partial(write_results, options.out, options.results))

@@ -13,16 +13,20 @@ from benchmarks.real_model.plan import Stage, uses_own_tests
 from benchmarks.real_model.settings import BASE, Row, Sizes
 from benchmarks.real_model.split import Split
 from benchmarks.real_model.tokens import count_answers, mean_length
+from codepref.api.launched import on_launched
 from codepref.api.sampling import sample_to_file
 from codepref.config.engine import EngineSection
+from codepref.config.scale import ScaleSection
 from codepref.config.sections import TrainingSection
 from codepref.config.templates import SOLUTION_TEMPLATE
 from codepref.errors import GateError
 from codepref.evaluation.audit import audit_pairs
+from codepref.evaluation.evaluate import evaluate_model
 from codepref.execution.execute import read_verdicts
 from codepref.pairing.artifact import read_pairs
 from codepref.records import Problem
 from codepref.runs.stages.models import matching_epochs
+from codepref.sampling.engines import Decoding
 from codepref.sampling.prompts import request_messages
 from codepref.storage.files import read_json
 from codepref.storage.progress import ProgressLine
@@ -44,7 +48,8 @@ class Bench:
     """What the stages need.
 
     folder: the folder of all seeds. rows: all rows by name. model: the folder of the base model. engine: the server
-    that answers, or an empty section for codepref's own engine.
+    that answers, or an empty section for codepref's own engine. scale: the processes of codepref's own engine. Their
+    number does not change the answers.
     """
 
     folder: Path
@@ -53,6 +58,7 @@ class Bench:
     sizes: Sizes
     model: str
     engine: EngineSection = field(default_factory=EngineSection)
+    scale: ScaleSection | None = None
 
     def do(self, stage: Stage) -> Result:
         """Do the work of a stage, and return its result. A stage that was killed goes on where it was."""
@@ -89,6 +95,7 @@ class Bench:
             top_p=TOP_P,
             max_new_tokens=self.sizes.max_new_tokens,
             engine=self.engine,
+            scale=self.scale,
             progress=_line(stage, "answers"),
             log=log,
         )
@@ -189,21 +196,21 @@ class Bench:
 
     def _score(self, stage: Stage) -> Result:
         out = self.place(stage.seed, stage.owner) / "scores"
-        codepref.evaluate(
-            self.split.heldout,
-            model=self.model_of(stage.seed, stage.owner),
-            samples=self.sizes.heldout_samples,
-            k=(1,),
-            temperature=TEMPERATURE,
-            top_p=TOP_P,
-            max_new_tokens=self.sizes.max_new_tokens,
-            seed=stage.seed,
-            label=stage.owner,
-            out=out,
-            progress_for=lambda phase: _line(stage, f"{phase.partition(': ')[2]}"),
-            engine=self.engine,
-            log=log,
-        )
+        model = self.model_of(stage.seed, stage.owner)
+        with on_launched(model, self.engine, calls=None, folder=out / "server", log=log, dtype="auto") as answering:
+            evaluate_model(
+                self.split.heldout,
+                answering,
+                samples=self.sizes.heldout_samples,
+                ks=(1,),
+                decoding=Decoding(TEMPERATURE, TOP_P, self.sizes.max_new_tokens),
+                seed=stage.seed,
+                label=stage.owner,
+                out=out,
+                progress_for=lambda phase: _line(stage, phase.partition(": ")[2]),
+                scale=self.scale,
+                log=log,
+            )
         kinds = [count_answers(out / f"{kind}.jsonl", self.model) for kind in ("greedy", "sampled")]
         return {name: sum(one[name] for one in kinds) for name in ("answers", "tokens")}
 

@@ -16,6 +16,7 @@ from benchmarks.real_model.plan import STEPS, Stage, expected_seconds, pending, 
 from benchmarks.real_model.settings import BASE, ROWS, Row, Sizes
 from benchmarks.real_model.split import Split, split
 from codepref.config.engine import EngineSection
+from codepref.config.scale import ScaleSection
 from codepref.config.sections import TrainingSection
 from codepref.errors import GateError, UserError
 from codepref.models import fingerprint, public_name, resolve_model
@@ -25,16 +26,17 @@ from codepref.storage.files import content_hash, read_json, write_json, write_te
 SETTINGS = "settings.json"
 
 
-def open_bench(
-    folder: Path, data: Path, model: str, sizes: Sizes, engine: EngineSection, rows: Mapping[str, Row] = ROWS
-) -> Bench:
-    """Return the bench of a folder, which holds results of these problems, sizes, model and engine only.
+def open_bench(options: argparse.Namespace, sizes: Sizes, rows: Mapping[str, Row] = ROWS) -> Bench:
+    """Return the bench of the folder --out, which holds results of one set of problems, sizes, model and engine.
 
     Raises UserError if the folder holds results of others.
     """
+    folder, data, model = options.out, options.data, options.model
+    engine = EngineSection(preset=options.engine, python=options.engine_python, options=options.engine_options)
+    scale = ScaleSection(replicas=options.processes) if options.processes else None
     mbpp, humaneval = (load_problems(data / "evalplus" / f"{name}Plus.jsonl.gz") for name in ("Mbpp", "HumanEval"))
     found = split(mbpp, humaneval, sizes)
-    bench = Bench(folder, rows, found, sizes, resolve_model(model), engine)
+    bench = Bench(folder, rows, found, sizes, resolve_model(model), engine, scale)
     check_same(folder / SETTINGS, identity(found, sizes, model, engine), f"{folder} holds results with other settings")
     return bench
 
@@ -162,8 +164,3 @@ def write_results(folder: Path, results: Path) -> str:
     text = table(document)
     write_text(results / "real_model.md", text)
     return text
-
-
-def engine_of(options: argparse.Namespace) -> EngineSection:
-    """Return the section [engine] of the options."""
-    return EngineSection(preset=options.engine, python=options.engine_python, options=options.engine_options)

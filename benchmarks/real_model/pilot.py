@@ -14,7 +14,7 @@ from benchmarks.common.markdown import grid
 from benchmarks.common.results import log
 from benchmarks.real_model.claims import shown
 from benchmarks.real_model.journal import Journal
-from benchmarks.real_model.measure import engine_of, measure, open_bench
+from benchmarks.real_model.measure import measure, open_bench
 from benchmarks.real_model.plan import Stage
 from benchmarks.real_model.settings import BASE, ROWS, Row, Sizes
 from codepref.evaluation.scores import compare, read_scores, summarise
@@ -51,7 +51,7 @@ def run_pilot(options: argparse.Namespace) -> int:
         print(*names, sep="\n")
         return 0
     sizes = Sizes(**{one.name: getattr(options, one.name) for one in fields(Sizes)})
-    bench = open_bench(options.out, options.data, options.model, sizes, engine_of(options), rows)
+    bench = open_bench(options, sizes, rows)
     validated = replace(bench, split=replace(bench.split, heldout=bench.split.validation))
     failed = measure(validated, names, [0])
     journal = Journal(options.out)
