@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.common.options import add_data, add_results
 from benchmarks.common.results import RESULTS, log
-from benchmarks.real_model.settings import ROWS, Sizes
+from benchmarks.real_model.settings import PAIRS, ROWS, SFT, Sizes, with_rates
 
 OUT, PILOT_OUT = Path("runs/real_model"), Path("runs/real_model_pilot")
 HELP = {
@@ -45,6 +45,10 @@ def build_parser() -> argparse.ArgumentParser:
     measure = commands.add_parser("measure", help=text, description=text)
     _add_work(measure, OUT)
     _add_rows(measure)
+    rates = {"--sft-rate": (SFT, "supervised trainings"), "--pairs-rate": (PAIRS, "all other trainings")}
+    for option, (training, what) in rates.items():
+        text = f"learning rate of {what} (default: {training.learning_rate})"
+        measure.add_argument(option, type=float, default=training.learning_rate, metavar="RATE", help=text)
     add_results(measure, RESULTS, "real_model.json and real_model.md")
     text = "show the stages of the rows, with their minutes"
     plan = commands.add_parser("plan", help=text, description=text)
@@ -105,7 +109,7 @@ def _measure(options: argparse.Namespace) -> int:
     from codepref.runs.summary import machine, versions
     from codepref.storage.files import write_json
 
-    bench = open_bench(options, sizes_of(options))
+    bench = open_bench(options, sizes_of(options), with_rates(ROWS, options.sft_rate, options.pairs_rate))
     facts = {"command": command_of(options), "machine": machine(), "versions": versions()}
     write_json(options.out / "facts.json", {**facts, "date": time.strftime("%Y-%m-%d")})
     failed = measure(bench, options.rows, options.seeds, partial(write_results, options.out, options.results))
@@ -139,6 +143,9 @@ def command_of(options: argparse.Namespace) -> str:
     for one in fields(Sizes):
         value = getattr(options, one.name)
         words += [f"--{one.name.replace('_', '-')} {value}"] if value != one.default else []
+    for name, training in (("sft_rate", SFT), ("pairs_rate", PAIRS)):
+        value = getattr(options, name)
+        words += [f"--{name.replace('_', '-')} {value}"] if value != training.learning_rate else []
     if options.engine:
         words.append(f"--engine {options.engine} --engine-python PYTHON")
         words += [f'--engine-options "{options.engine_options}"'] if options.engine_options else []

@@ -10,7 +10,7 @@ from typing import Any
 import codepref
 from benchmarks.common.results import log
 from benchmarks.real_model.plan import Stage, uses_own_tests
-from benchmarks.real_model.settings import BASE, Row, Sizes
+from benchmarks.real_model.settings import BASE, TEST_TEMPLATE, Row, Sizes
 from benchmarks.real_model.split import Split
 from benchmarks.real_model.tokens import count_answers, mean_length
 from codepref.api.launched import on_launched
@@ -89,6 +89,7 @@ class Bench:
             model,
             file,
             kind=kind,
+            template=TEST_TEMPLATE if kind == "tests" else None,
             n=self.sizes.solutions if kind == "solutions" else self.sizes.tests,
             seed=stage.seed + (0 if stage.owner == BASE else SECOND_ROUND),
             temperature=TEMPERATURE,
@@ -156,7 +157,6 @@ class Bench:
                 out,
                 settings,
                 stage.seed,
-                dtype=row.dtype,
                 progress=_line(stage, "steps"),
                 validation=self._validation(rows, settings),
             )

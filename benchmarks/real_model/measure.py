@@ -109,8 +109,7 @@ def row_settings(row: Row) -> dict[str, Any]:
     defaults = asdict(TrainingSection())
     training = {key: value for key, value in asdict(row.training).items() if value != defaults[key]}
     training.pop("checkpoint_minutes", None)
-    facts = {"data": row.data, "training": training, "pairing": dict(row.pairing), "start": row.start}
-    return {**facts, "dtype": row.dtype}
+    return {"data": row.data, "training": training, "pairing": dict(row.pairing), "start": row.start}
 
 
 def blocked(journal: Journal, rows: Mapping[str, Row], stage: Stage) -> bool:

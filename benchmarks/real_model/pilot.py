@@ -13,34 +13,36 @@ from dataclasses import fields, replace
 from benchmarks.common.markdown import grid
 from benchmarks.common.results import log
 from benchmarks.real_model.claims import shown
+from benchmarks.real_model.figures import SAMPLED
 from benchmarks.real_model.journal import Journal
 from benchmarks.real_model.measure import measure, open_bench
 from benchmarks.real_model.plan import Stage
 from benchmarks.real_model.settings import BASE, ROWS, Row, Sizes
 from codepref.evaluation.scores import compare, read_scores, summarise
-from codepref.storage.files import write_text
+from codepref.storage.files import write_json, write_text
 
-RATES: Mapping[str, tuple[float, ...]] = {
-    "sft-chosen": (1e-5, 3e-5, 1e-4),
-    "dpo-likelihood": (1e-5, 3e-5, 1e-4),
-    "dpo": (3e-6, 1e-5),
-}
-"""Row -> the learning rates of all weights that are tried. Adapters are tried at ADAPTER times these rates."""
-ADAPTER, RANK = 10.0, 32
+RATES: Mapping[str, tuple[float, ...]] = {"sft-chosen": (1e-5, 3e-5, 1e-4), "dpo-likelihood": (3e-6, 1e-5, 3e-5)}
+"""Row -> the learning rates that are tried."""
 
 
 def variants() -> dict[str, Row]:
-    """Return the base model and the rows with other settings, by name."""
+    """Return the base model and the rows with other learning rates, by name."""
     found = {BASE: replace(ROWS[BASE], seeds=1)}
     for name, rates in RATES.items():
-        for rank in (0, RANK):
-            for rate in rates:
-                used = rate * (ADAPTER if rank else 1.0)
-                training = replace(ROWS[name].training, learning_rate=used, lora_rank=rank)
-                label = f"{name}-{'adapter' if rank else 'full'}-{used:.0e}"
-                dtype = "bfloat16" if rank else "auto"
-                found[label] = replace(ROWS[name], name=label, training=training, seeds=1, dtype=dtype)
+        for rate in rates:
+            label = f"{name}-{rate:.0e}"
+            training = replace(ROWS[name].training, learning_rate=rate)
+            found[label] = replace(ROWS[name], name=label, training=training, seeds=1)
     return found
+
+
+def best_rates(passed: Mapping[str, float]) -> dict[str, float]:
+    """Return the rate of each row with the highest pass@1, and of equal ones the lowest. passed: variant -> pass@1."""
+    best: dict[str, float] = {}
+    for name, rates in RATES.items():
+        found = [(passed[label], -rate) for rate in rates if (label := f"{name}-{rate:.0e}") in passed]
+        best |= {name: -max(found)[1]} if found else {}
+    return best
 
 
 def run_pilot(options: argparse.Namespace) -> int:
@@ -56,19 +58,23 @@ def run_pilot(options: argparse.Namespace) -> int:
     failed = measure(validated, names, [0])
     journal = Journal(options.out)
     base = read_scores(options.out / "seed-0" / BASE / "scores")
-    cells = []
+    cells, sampled = [], {}
     for name in rows:
         if (journal.result(Stage(0, f"{name}/score")) or {"failed": ""}).get("failed") is not None:
             continue
         scores = read_scores(options.out / "seed-0" / name / "scores")
-        values = [f"{100 * one.value:.1f}" for one in summarise(scores)]
+        figures = {one.name: one.value for one in summarise(scores)}
+        sampled[name] = figures[SAMPLED]
+        values = [f"{100 * value:.1f}" for value in figures.values()]
         changes = ["–", "–"] if name == BASE else [shown(one) for one in compare(base, scores)]
         trained = journal.result(Stage(0, f"{name}/train")) or {}
         kept = f"{trained['kept_step']} of {trained['steps']}" if trained else "–"
         minutes = f"{trained.get('cpu_seconds', 0.0) / 60:.0f}"
         cells.append([name, *values, *changes, kept, minutes, trained.get("probes", "–")])
     head = ["variant", "greedy", "sampled", "greedy − base", "sampled − base", "kept", "training, min", "probes"]
-    text = "\n".join(grid(head, cells))
+    best = best_rates(sampled)
+    write_json(options.out / "pilot.json", {"best": best, "sampled": sampled})
+    text = "\n".join([*grid(head, cells), *(f"{name}: {rate:g}" for name, rate in best.items())])
     write_text(options.out / "pilot.md", text)
     print(text)
     log(f"written to {options.out / 'pilot.md'}")

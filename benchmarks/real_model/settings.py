@@ -52,7 +52,6 @@ class Row:
     pairing: arguments of `codepref.pair`, such as the rule.
     seeds: with how many seeds the row is measured. The seeds are 0, 1 and so on.
     start: another row, whose model writes this row's solutions and is trained further. "" is the base model.
-    dtype: the type of the base model's weights while an adapter is trained.
     """
 
     name: str
@@ -62,13 +61,17 @@ class Row:
     pairing: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 1
     start: str = ""
-    dtype: str = "auto"
 
 
+TEST_TEMPLATE = (
+    "{prompt}\nWrite five more assert statements that test `{entry_point}`, one a line, in one code block. Each "
+    "compares a call of `{entry_point}` with the value that a right solution returns. Do not write the function."
+)
+"""The prompt for tests. With codepref's own prompt this model hardly writes any test."""
 BASE, BASELINE = "base", "sft-chosen"
 """The rows with which the other rows are compared."""
 TRAINING = TrainingSection(batch_size=8, max_length=512, epochs=3.0, checkpoint_minutes=5.0)
-SFT = replace(TRAINING, method="sft", learning_rate=2e-5)
+SFT = replace(TRAINING, method="sft", learning_rate=3e-5)
 PAIRS = replace(TRAINING, method="rpo", learning_rate=1e-5, chosen_weight=1.0)
 TRUE: Mapping[str, Any] = {"rule": "all-tests"}
 
@@ -91,3 +94,12 @@ _ROWS = (
 )
 ROWS: Mapping[str, Row] = {row.name: row for row in _ROWS}
 """The rows by name, in the order in which they are measured and shown."""
+
+
+def with_rates(rows: Mapping[str, Row], sft: float, pairs: float) -> dict[str, Row]:
+    """Return the rows with other learning rates: that of supervised trainings, and that of all others."""
+    rate = {True: sft, False: pairs}
+    return {
+        name: replace(row, training=replace(row.training, learning_rate=rate[row.training.method in ("sft", "rft")]))
+        for name, row in rows.items()
+    }

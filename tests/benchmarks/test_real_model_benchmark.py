@@ -15,9 +15,10 @@ from benchmarks.real_model.claims import question_lines, verdict
 from benchmarks.real_model.figures import BOTH, GREEDY, SAMPLED, Figures, pooled
 from benchmarks.real_model.journal import Journal
 from benchmarks.real_model.measure import blocked, check_same, measure, row_settings
+from benchmarks.real_model.pilot import best_rates
 from benchmarks.real_model.plan import Stage, expected_seconds, pending, plan, samplers, stages_of
 from benchmarks.real_model.results import counts, read_counts
-from benchmarks.real_model.settings import BASE, BASELINE, HELDOUT, ROWS, VALIDATION, Sizes
+from benchmarks.real_model.settings import BASE, BASELINE, HELDOUT, ROWS, VALIDATION, Sizes, with_rates
 from benchmarks.real_model.split import split
 from benchmarks.real_model.table import table
 from codepref.errors import GateError, UserError
@@ -188,6 +189,22 @@ def test_gold_solutions_are_taught_in_a_block_of_code() -> None:
     (example,) = gold_examples([gold, MBPP[1]]).examples
     assert example.completion == [{"role": "assistant", "content": "```python\ndef f0():\n    return 0\n```"}]
     assert "Write the function f0." in example.prompt[-1]["content"]
+
+
+def test_the_pilot_takes_the_best_rate_and_of_equal_rates_the_lowest() -> None:
+    passed = {"sft-chosen-1e-05": 0.05, "sft-chosen-3e-05": 0.08, "sft-chosen-1e-04": 0.08, "dpo-likelihood-1e-05": 0.1}
+    assert best_rates(passed) == {"sft-chosen": 3e-5, "dpo-likelihood": 1e-5}
+
+
+def test_rates_of_the_command_line_reach_their_rows() -> None:
+    rows = with_rates(ROWS, 1.0, 2.0)
+    assert {name: rows[name].training.learning_rate for name in ("sft-gold", "rft", "dpo", "kto", "simpo")} == {
+        "sft-gold": 1.0,
+        "rft": 1.0,
+        "dpo": 2.0,
+        "kto": 2.0,
+        "simpo": 2.0,
+    }
 
 
 def test_the_published_command_measures_all_rows_and_names_no_path() -> None:
