@@ -22,7 +22,7 @@ def table(document: Mapping[str, Any]) -> str:
         f"`{document['command']}` on {machine['cores']} cores ({machine['cpu']}). {document['date']}.",
         f"{problems['train']} problems of MBPP+ are for training, and {problems['validation']} for validation. "
         f"{problems['MBPP+']} of MBPP+ and {problems['HumanEval+']} of HumanEval+ are held out. "
-        f"{len(problems['contaminated'])} more problems contain a held-out problem and are not used. All rows of a "
+        f"Problems that contain a held-out problem and are not used: {len(problems['contaminated'])}. All rows of a "
         f"seed share {sizes['solutions']} solutions of each training problem. Answers have at most "
         f"{sizes['max_new_tokens']} tokens and were written by {document['engine']}.",
         "",
