@@ -361,6 +361,10 @@ def test_memory_between_fields_does_not_cross() -> None:
     layout = np.dtype([("a", "i1"), ("b", "i8")], align=True)
     array = np.frombuffer(b"\xff" * 32, dtype=layout)
     assert crossed(array).tobytes() == crossed(array[0]).tobytes() * 2 == (b"\xff" + bytes(7) + b"\xff" * 8) * 2
+    # two fields at one place, whose sizes add up to that of the whole
+    layout = np.dtype({"names": ["a", "b"], "formats": ["i4", "f4"], "offsets": [0, 0], "itemsize": 8})
+    array = np.frombuffer(b"\xff" * 8, dtype=layout)
+    assert crossed(array).tobytes() == b"\xff" * 4 + bytes(4)
 
 
 FUZZED = [

@@ -181,8 +181,12 @@ def _has_gaps(dtype: Any) -> bool:
     base = dtype.base
     if base.names is None:
         return False
-    parts = [base.fields[name][0] for name in base.names]
-    return base.itemsize != sum(part.itemsize for part in parts) or any(map(_has_gaps, parts))
+    end = 0
+    for part, offset in sorted((base.fields[name][:2] for name in base.names), key=lambda field: field[1]):
+        if offset != end or _has_gaps(part):  # fields that overlap count as a gap, since they may hide one
+            return True
+        end += part.itemsize
+    return bool(end != base.itemsize)
 
 
 def _copy_fields(source: Any, target: Any) -> None:

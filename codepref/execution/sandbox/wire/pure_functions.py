@@ -73,7 +73,10 @@ def pure_function(reference: Any) -> Any:
     """Return the function of a reference. Raises Malformed unless it is in PURE and this process has it."""
     if type(reference) is not str or reference not in PURE:
         raise Malformed("a function is unknown")
-    return _found(reference)
+    found = _found(reference)
+    if found is None:
+        raise Malformed("a function is missing here")
+    return found
 
 
 def _found(reference: str) -> Any:
