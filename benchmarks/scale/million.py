@@ -18,7 +18,10 @@ MAX_DRIVER_MB = 1000.0
 def measure_million(
     kept: KeptRuns, count: int, per_problem: int, tests: int, workers: int, executors: Sequence[str]
 ) -> dict[str, Any]:
-    """Run `count` solutions on each executor. Return figures, and whether all executors gave the same codes."""
+    """Run `count` solutions on each executor, unless `kept` has its run already.
+
+    Return the figures of all runs in `kept`, and whether all of them gave the same codes.
+    """
     job = {"count": count, "per_problem": per_problem, "tests": tests, "workers": workers}
     for executor in executors:
         kept.run(executor, lambda executor=executor: _run(executor, job))  # type: ignore[misc]

@@ -24,9 +24,10 @@ LEAST_SHARE = 0.9
 
 
 def measure_nodes(kept: KeptRuns, sizes: Sequence[int], per_node: int, seconds: float, repeats: int) -> dict[str, Any]:
-    """Run `per_node` solutions for each node on each number of nodes. Return the rates.
+    """Measure the rate on each number of nodes in `sizes`, with `per_node` solutions for each node.
 
-    The result also has the shares of linear growth that the rates reach. seconds: how long a solution waits.
+    Return the rates, and the shares of linear growth that they reach. Runs that `kept` has already are not repeated.
+    seconds: how long a solution waits. repeats: the number of runs on each number of nodes.
     """
     for repeat in range(repeats):
         for nodes in sizes:

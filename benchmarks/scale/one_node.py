@@ -20,9 +20,9 @@ LEAST_SHARE = 0.85
 def measure_one_node(
     kept: KeptRuns, data: Path, problems: int | None, samples: int | None, workers: int, repeats: int, quick: bool
 ) -> dict[str, Any]:
-    """Run both executors in turn, `repeats` times each, in fresh processes. Return the medians of rates and ratios.
+    """Run both executors in turn, `repeats` times each, in fresh processes. Return figures, mostly medians of the runs.
 
-    quick: leave out samples that run out of time.
+    Runs that `kept` has already are not repeated. quick: leave out samples that run out of time in a first local run.
     """
     rows = read_samples(data, problems, samples)
     with tempfile.TemporaryDirectory() as name:

@@ -1,4 +1,4 @@
-"""Tiny problems and solutions that are made as they are read."""
+"""Makes tiny problems, and generators of tiny solutions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from codepref.records import Problem, Solution, Test
 
 
 def problems(count: int, tests: int) -> list[Problem]:
-    """Return problems with this number of tests each."""
+    """Return `count` problems with `tests` tests each."""
     return [
         Problem(
             f"tiny/{at}",
@@ -21,7 +21,10 @@ def problems(count: int, tests: int) -> list[Problem]:
 
 
 def solutions(count: int, per_problem: int) -> Iterator[Solution]:
-    """Yield different solutions, `per_problem` for each problem in turn. Every third one is wrong from x = 5 on."""
+    """Yield `count` different solutions, `per_problem` for each problem in turn.
+
+    Every third one of a problem is wrong for x >= 5.
+    """
     for number in range(count):
         at, sample = divmod(number, per_problem)
         wrong = " - (x >= 5)" if sample % 3 == 2 else ""
@@ -29,7 +32,7 @@ def solutions(count: int, per_problem: int) -> Iterator[Solution]:
 
 
 def sleepers(count: int, seconds: float, tasks: int) -> Iterator[Solution]:
-    """Yield different right solutions, which first wait for `seconds`.
+    """Yield `count` different right solutions, each of which waits for `seconds` when it is loaded.
 
     tasks: the number of problems, which take turns.
     """

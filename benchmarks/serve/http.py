@@ -64,14 +64,14 @@ class ServerProcess:
         self.host, self.port = "127.0.0.1", int(self.url.rpartition(":")[2])
 
     def end(self) -> int:
-        """End the server with SIGTERM, and return its exit status."""
+        """End the server with SIGTERM, and return its exit status. Raises TimeoutExpired after 60 s."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
 
 @contextlib.contextmanager
 def running_server(*options: str) -> Iterator[ServerProcess]:
-    """Run a server inside the block."""
+    """Start `codepref serve` with these options, yield the server, and end it after the block."""
     server = ServerProcess(*options)
     try:
         yield server

@@ -28,7 +28,10 @@ WAYS = {"single, 64 clients": (64, 1), "batches of 32, 8 clients": (8, 32)}
 
 @dataclass(frozen=True)
 class Load:
-    """What every system runs. solutions: in the order in which they are sent."""
+    """What every system runs.
+
+    Attributes: `solutions` holds the solutions in the order in which they are sent to the server.
+    """
 
     problems: dict[str, Problem]
     solutions: list[Solution]
@@ -77,7 +80,10 @@ def run_locally(load: Load) -> tuple[float, Codes]:
 
 
 def bodies(load: Load, size: int) -> list[tuple[list[Solution], bytes]]:
-    """Return the solutions and the body of each request. A request holds solutions of one problem."""
+    """Return the solutions and the body of each request.
+
+    A request holds at most `size` solutions, all of one problem.
+    """
     rows = {task: exact_row(problem) for task, problem in load.problems.items()}
     parts: list[list[Solution]] = []
     for solution in load.solutions:
@@ -124,7 +130,10 @@ async def run_remotely(server: ServerProcess, requests: Sequence[tuple[list[Solu
 
 
 def measure_speed(load: Load, repeats: int) -> dict[str, Any]:
-    """Run the local engine and both ways over HTTP in turn, `repeats` times. Return rates, ratios and wrong codes."""
+    """Run the local engine and the ways of WAYS in turn, `repeats` times each.
+
+    Return the medians of rates, ratios and times, and the numbers of errors and of solutions with wrong codes.
+    """
     count = len(load.solutions)
     local: list[float] = []
     rows: dict[str, dict[str, Any]] = {

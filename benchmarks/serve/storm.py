@@ -1,9 +1,9 @@
 """Sends honest requests among clients that break off, send rubbish, attack and flood, and looks for damage.
 
-Every request is drawn from a seeded generator. An honest request has a known answer. Afterwards the server must be the
-same process, its engine must not have been started again, and nothing may be left in the folder for temporary files.
-The server may hold hardly more processes, descriptors and memory than after the first tenth of the requests; see
-`_damage`.
+Every request is drawn from a seeded generator. An honest request has a known answer. At the end of the requests, the
+server must be the same process, and its engine must not have been started again. After the server has ended, none of
+its processes and nothing in the folder for temporary files may be left. The server may hold hardly more processes,
+descriptors and memory than after the first tenth of the requests; see `_damage`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import psutil
 from benchmarks.serve.http import Connection, ServerProcess, running_server
 
 CLIENTS, FLOOD = 64, 300
-"""The number of connections at one time, and the number of further ones during a flood."""
+"""The number of clients at one time, and the number of further connections during a flood."""
 
 MAX_GROWTH_MB = 64
 """How much the memory of the server's process may grow after the first tenth of the requests, in MiB."""
@@ -219,7 +219,7 @@ def state(server: ServerProcess) -> dict[str, Any]:
 
 
 def settled(server: ServerProcess) -> dict[str, Any]:
-    """Return the state of the server when it has no more work, or after about two minutes."""
+    """Return the state of the server about a second after it has no more work, or after about two minutes."""
     end = time.monotonic() + 120
     while state(server)["outstanding"] and time.monotonic() < end:
         time.sleep(0.2)

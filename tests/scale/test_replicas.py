@@ -1,4 +1,4 @@
-"""Several processes with the same model give the answers of one, in the same order."""
+"""Tests that several processes with the same model give the answers of one process, in the same order."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""An OpenAI-compatible server for tests. It answers by fixed rules, counts its answers, and fails on purpose.
+"""An OpenAI-compatible server for tests. It answers by fixed rules, counts its answers, and can fail on purpose.
 
     python scripted_server.py --port 0 --seconds 0.0 --faults 0.2 --at-once 64
 
 The server prints its port. A model whose name begins with `judge` rates the tagged responses in its prompt. Apart from
-faults, a response with `quality=N` gets the rating N, and a response without it gets 1. The model `nobody` does not
-exist. Every other model writes `answer of MODEL to HASH, quality=N` and a block of code. With the same options, whether
-and how a request fails depends only on its bytes and on the number of earlier attempts, so that two runs meet the same
+faults, a response gets the rating N of its last `quality=N`, or 1 if it has none. The model `nobody` does not exist.
+Every other model writes `answer of MODEL to HASH, quality=N` and a block of code. With the same options, whether and
+how a request fails depends only on its bytes and on the number of earlier attempts, so that two runs meet the same
 faults. The limit --at-once is an exception. GET /counts returns the counts.
 """
 

@@ -1,4 +1,7 @@
-"""Tests of servers that codepref starts. They answer inside the block, and none of their processes is left after it."""
+"""Tests of servers that codepref starts.
+
+They answer inside a `with` block. After it, none of their processes is left.
+"""
 
 import contextlib
 import json
@@ -55,7 +58,10 @@ def model(tmp_path: Path) -> str:
 
 @pytest.fixture
 def pids(tmp_path: Path) -> Iterator[Path]:
-    """Yield the path of the file to which the server and the process that it leaves behind write their pids."""
+    """Yield the path of a file for the pids of the server and of the process that it leaves behind.
+
+    Kill both at the end.
+    """
     path = tmp_path / "pids"
     yield path
     for pid in written(path):
@@ -128,7 +134,7 @@ def test_an_exception_in_the_block_is_raised_unchanged_and_stops_the_server(
 
 
 def program(tmp_path: Path, model: str, chosen: EngineSection, body: str) -> subprocess.Popen[str]:
-    """Start a process that opens the server, does `body` in the block, and then prints "ready" and sleeps."""
+    """Start a process that starts the server, runs `body`, prints "ready" and sleeps. Return it when it is ready."""
     code = f"""
         import os, time
         from pathlib import Path
@@ -271,7 +277,10 @@ def test_the_first_command_that_works_in_the_environment_is_used(
 
 
 def test_llama_cpp_gets_a_converted_model(tmp_path: Path, model: str) -> None:
-    """A script takes the place of llama.cpp's converter. It writes the weights and its options to the output file."""
+    """Scripts take the place of llama.cpp's converter.
+
+    The last one writes the weights and its options to the output file.
+    """
     programs = tmp_path / "bin"
     programs.mkdir()
     converter = programs / "convert-hf-to-gguf"
@@ -367,7 +376,7 @@ def test_a_folder_without_weights_is_refused_before_the_server_starts(tmp_path: 
 def test_programs_of_the_servers_environment_are_found_first(
     tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`engine.python` is the interpreter or the folder. codepref's own settings must not reach the server."""
+    """`engine.python` is the environment's interpreter or folder. codepref's PYTHONPATH must not reach the server."""
     programs = tmp_path / "environment" / "bin"
     programs.mkdir(parents=True)
     (programs / "python").symlink_to(sys.executable)
@@ -495,7 +504,10 @@ def test_a_command_samples_on_a_server_that_it_starts(
 def test_a_server_that_dies_in_the_middle_ends_the_command_at_once_with_its_last_words(
     tmp_path: Path, model: str, write_lines: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """codepref repeats calls for minutes if it did not start the server. Here it must end much sooner."""
+    """Calls to a dead server that codepref did not start are repeated for minutes.
+
+    Here the command must end much sooner.
+    """
     problems = write_lines([{"task_id": "a", "prompt": "p", "entry_point": "f", "tests": ["assert f(1) == 4"]}])
     options = ["--model", model, "--problems", str(problems), "--out", str(tmp_path / "solutions.jsonl")]
     begun = time.monotonic()
