@@ -121,7 +121,7 @@ def template_with_other_prompt(template: str) -> str:
 def template_without_question(template: str) -> str:
     """Return the chat template without the user's text.
 
-    codepref leaves out each row whose user text is missing in the output of the template, so no row is left to train on.
+    codepref leaves out each row whose user text is missing in the output of the template. So no row is left.
     """
     return template.replace("message['content']", "(message['content'] if message['role'] == 'assistant' else '')")
 
