@@ -1,9 +1,10 @@
 """How arrays, scalars and dtypes of numpy cross: a dtype as a text, and the others as raw bytes with such a text.
 
-Only values of exactly the types that `_types` returns cross. An instance of another subclass of `numpy.ndarray` does
-not, whatever it claims to be. The text of a dtype is a short text that numpy reads, such as "<i8", or JSON for a dtype
-with fields or a shape. Data that hold Python objects do not cross in this way. Memory between the fields of a dtype
-belongs to no field and could hold anything of the sender's memory. It arrives as zeros if no fields overlap.
+Only arrays and scalars of exactly the types that `_types` returns cross. An instance of another subclass of
+`numpy.ndarray` does not, whatever it claims to be. The text of a dtype is a short text that numpy reads, such as "<i8",
+or JSON for a dtype with fields or a shape. Data that hold Python objects do not cross in this way. Memory between the
+fields of a dtype belongs to no field and could hold anything of the sender's memory. It arrives as zeros if no fields
+overlap.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def holds_missing(numpy: Any, fields: Any) -> bool:
     """Return whether fields describe a masked array of pandas or a column of texts in which a value is `pandas.NA`.
 
     A comparison of a series gives `pandas.NA` for such a value, and `all` skips it. In a column of objects, or of texts
-    whose missing values are NaN, a comparison gives False for a missing value, so these columns do not count.
+    whose missing values are NaN, a comparison gives True or False for a missing value, so these columns do not count.
     """
     if type(fields) is not tuple or not fields:
         return False
