@@ -199,7 +199,10 @@ def test_templates_by_name_get_the_date_too() -> None:
 
 
 def beyond(folder: Path, **added: Any) -> str:
-    """Write a model whose tokenizer has one token more than its embedding."""
+    """Write a model whose tokenizer has one token more than its embedding, and return its name.
+
+    added: the arguments of `add_special_tokens` that add this token.
+    """
     family = replace(FAMILIES["phi"], special=(*FAMILIES["phi"].special, "<|new|>"))
     name = make_model(folder, family, rows=len(make_tokenizer(family)))
     tokenizer = make_tokenizer(family)

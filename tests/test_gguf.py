@@ -35,7 +35,7 @@ def words() -> tuple[list[str], list[str]]:
 
 
 def write(path: Path, architecture: str = "llama", seed: int = 0) -> Path:
-    """Write a GGUF file of a small Llama with random weights."""
+    """Write a GGUF file of a small model with random weights, in the form of a Llama, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(path, architecture)
     tokens, merges = words()

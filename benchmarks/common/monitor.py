@@ -1,4 +1,4 @@
-"""Measures again and again how much memory a process and all its descendants use."""
+"""Measures at intervals how much memory a process and its descendants use."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 class MemoryMonitor:
-    """A thread that measures the memory of a process and its descendants, with pauses of `every` seconds.
+    """Measures the memory of the process `pid` and its descendants in a thread, with pauses of `every` seconds.
 
-    `peaks` has the largest value of each figure so far:
-    resident: MiB of all processes together. A page that several processes share counts once for each of them.
-    proportional: MiB of all processes together. A shared page is divided among the processes that share it.
-    processes: the number of processes.
+    Attributes:
+        peaks: the largest value of each of these figures so far. "resident": MiB of all processes together; a page that
+            several processes share counts once for each of them. "proportional": MiB of all processes together; a
+            shared page is divided among the processes that share it. "processes": the number of processes.
     """
 
     def __init__(self, pid: int, every: float = 0.1) -> None:
@@ -37,7 +37,10 @@ class MemoryMonitor:
 
 
 def descendants(root: int) -> list[int]:
-    """Return the ids of the process `root` and of its descendants, as far as /proc shows the chain of parents."""
+    """Return the ids of the process `root` and of its descendants.
+
+    A descendant is missed if a process between it and `root` has ended, since the kernel gave it another parent then.
+    """
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -1,6 +1,6 @@
 """Cuts a benchmark off from the network.
 
-Peers and plain processes confine nothing, and some samples send requests.
+The other systems that a benchmark measures do not keep a sample from the network, and some samples send requests.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def cut_off() -> None:
 
 
 def reachable(address: str = "192.0.2.1") -> bool:
-    """Return whether this process has a route to `address`. Nothing is sent.
+    """Return whether this process has a route to `address`. The function sends nothing.
 
-    The default address is reserved for documentation.
+    The default address is one that is reserved for documentation.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

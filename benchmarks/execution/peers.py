@@ -15,7 +15,8 @@ def peers(suite: SuiteRuns, limits: Sequence[float], repeats: int, count_timeout
 
     The first timing has the largest limit. It leaves out the samples that time out in a system at the smallest limit.
     If `count_timeouts` is true, one timing of all samples follows for each limit.
-    limits: the time limits in seconds.
+
+    limits: the time limits in seconds. repeats: the number of runs of each system in a timing.
     """
     aside = suite.first_pass(min(limits))
     in_time = [row for index, row in enumerate(suite.samples) if index not in aside]
@@ -32,7 +33,8 @@ def peers(suite: SuiteRuns, limits: Sequence[float], repeats: int, count_timeout
 def load(suite: SuiteRuns, limits: Sequence[float], spinning: int) -> dict[str, Any]:
     """For each limit, run each system twice on the idle machine and once beside `spinning` busy processes.
 
-    The result counts the verdicts of the later runs that differ from the first run.
+    The result counts the verdicts of the second and the third run that differ from the first run.
+
     limits: the time limits in seconds.
     """
     runs = []

@@ -1,11 +1,12 @@
 """Runs the self-test matrix in plain processes, without any code of codepref.
 
-    python -m benchmarks.execution.reference JOB.json ANSWER.json
+    python -m benchmarks.execution.reference JOB.json /PATH/TO/ANSWER.json
 
-A forked child runs a solution with `exec`. It then runs each test with `exec` in a copy of the solution's names, and
-writes the verdict codes into shared memory. The kernel ends a child that exceeds its CPU time (SIGPROF). When a child
-ends during a test, a new child continues with the next test. When a child ends while the solution loads, all
-tests that have no code yet get the same code.
+The second path must be absolute, since the program changes its working directory. A forked child runs a solution with
+`exec`. It then runs each test with `exec` in a copy of the solution's names, and writes the verdict codes into shared
+memory. The kernel ends a child that exceeds its CPU time (SIGPROF). When a child ends during a test, a new child
+continues with the next test. When a child ends while the solution loads, all tests that have no code yet get the same
+code.
 
 Codes: P (passed), F (an assertion of the test failed), E (another exception, or the child ended), M (out of memory),
 T (out of time).
@@ -118,7 +119,10 @@ def _own_size() -> int:
 
 
 def main(job_file: str, answer_file: str) -> None:
-    """Run the tasks in `job_file` and write their codes to `answer_file`, by task and solution."""
+    """Run the tasks in `job_file`, and write a list of codes for each task to `answer_file`, an absolute path.
+
+    The list has one text of verdict codes for each solution of the task.
+    """
     job = json.loads(Path(job_file).read_text())
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):

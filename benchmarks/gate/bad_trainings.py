@@ -42,7 +42,7 @@ class BadTraining:
 
 
 def true_pairs(bench: Bench) -> list[Pair]:
-    """Return pairs of a solution that passes the true tests and a solution that fails at least one."""
+    """Return at most one pair a problem: a solution that passes the true tests over one that fails at least one."""
     pairs: list[Pair] = bench.pairs(bench.folder / "base" / "true", "all-tests")
     return pairs
 
@@ -81,24 +81,24 @@ def longest_pairs(bench: Bench) -> list[Pair]:
 
 
 def inverted_labels(bench: Bench) -> Examples:
-    """Return the starter's solutions with wrong labels: solutions that fail are wanted, and the others are not."""
+    """Return the answers of `Bench.examples` with wrong labels: wanted are those that fail, and not those that pass."""
     return Examples([replace(example, wanted=not example.wanted) for example in bench.examples().examples], {})
 
 
 def noise_labels(bench: Bench) -> Examples:
-    """Return the starter's solutions with random labels."""
+    """Return the answers of `Bench.examples` with random labels."""
     draw = random.Random(bench.seed)
     return Examples([replace(example, wanted=draw.random() < 0.5) for example in bench.examples().examples], {})
 
 
 def failing_solutions(bench: Bench) -> Examples:
-    """Return the starter's solutions that fail, as demonstrations."""
+    """Return the answers of `Bench.examples` that fail, as demonstrations."""
     failing = (example for example in bench.examples().examples if not example.wanted)
     return Examples([replace(example, wanted=True) for example in failing], {})
 
 
 def eight_problems(bench: Bench) -> Examples:
-    """Return the gold solutions of the first eight problems."""
+    """Return the gold solutions of the first eight training problems, as demonstrations."""
     return Examples(gold_examples(bench.train[:8], bench.template).examples, {})
 
 
@@ -119,7 +119,10 @@ def template_with_other_prompt(template: str) -> str:
 
 
 def template_without_question(template: str) -> str:
-    """Return the chat template without the user's text. codepref's checks of chat templates do not see this mistake."""
+    """Return the chat template without the user's text.
+
+    codepref leaves out each row whose user text is missing in the output of the template. So no row is left.
+    """
     return template.replace("message['content']", "(message['content'] if message['role'] == 'assistant' else '')")
 
 

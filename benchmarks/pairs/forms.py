@@ -22,10 +22,10 @@ from codepref.pairing.rules.consensus import why_undecidable
 class Facts(NamedTuple):
     """What the forms know of a group.
 
-    share: its share of all solutions. tests: the share of the tests that its solutions pass on average. relative:
-    `tests` divided by the largest share of tests that any solution passes. variety: e / (e + 1), where e is the entropy
-    of the group's answers in nats. others: (members - 1) / (solutions - 1), or 0 for a single solution. members,
-    solutions: the numbers of solutions in the group and in all.
+    share: the group's share of all solutions. tests: the share of the tests that its solutions pass on average.
+    relative: `tests` divided by the largest share of tests that any solution passes. variety: e / (e + 1), where e is
+    the entropy, in nats, of the frequencies of the group's answers. others: (members - 1) / (solutions - 1), or 0 for a
+    single solution. members: the number of solutions in the group. solutions: the number of all solutions.
     """
 
     share: float
@@ -87,7 +87,7 @@ Answers = dict[str, npt.NDArray[np.float64]]
 
 
 def form_answers(source: Source, setting: Setting) -> Answers:
-    """Return what each form chooses for each problem and draw. All forms get the same draws."""
+    """Return what each form chooses for each problem and draw (see Answers). All forms get the same draws."""
     none = (-1.0, 0.0, 0.0, 0.0, 0.0)
     chosen = [_chosen(*drawn) if drawn else {} for drawn in draws_of(source, setting)]
     rows = {form.name: [one.get(form.name, none) for one in chosen] for form in FORMS}

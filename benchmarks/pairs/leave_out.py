@@ -89,14 +89,14 @@ def _halves(tables: Sequence[Answers], others: Sequence[Answers], source: Source
 
 
 def _counted(counts: Counter[str]) -> str:
-    """Return the names of what was chosen. If there are several, each has the number of times it was chosen."""
+    """Return the names of what was chosen. If there are several, the number of choices follows each name."""
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{name} ({count}x)" for name, count in counts.most_common())
 
 
 def _halved(table: Answers, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return the problems of two random halves."""
+    """Return the indices of the problems in two random halves."""
     problems = len(next(iter(table.values())))
     order = np.random.default_rng(seed).permutation(problems)
     return np.sort(order[: problems // 2]), np.sort(order[problems // 2 :])
@@ -114,13 +114,13 @@ def choose(tables: Sequence[Answers]) -> tuple[str, float]:
 
 
 def value(table: Answers, form: str) -> float:
-    """Return the mean of the precisions at SHARES."""
+    """Return the mean of a form's precisions at SHARES."""
     rows = table[form].reshape(-1, COLUMNS)
     return float(np.mean([precision(rows[:, TRUST], rows[:, RIGHT] > 0, share) for share in SHARES]))
 
 
 def chosen_form(tables: Sequence[Answers]) -> str:
-    """Return the simplest form within one standard error of the best form (see above)."""
+    """Return the simplest form within one standard error of the best form (see the docstring of the module)."""
     generator = np.random.default_rng(0)
     names = [form.name for form in FORMS]
     means = _means(tables)
@@ -157,7 +157,7 @@ def _confident(table: Answers, form: str, odds: float) -> list[Answer]:
 
 
 def calibration_error(table: Answers, form: str, odds: float) -> float:
-    """Return the expected calibration error of the confidence that the constant `odds` gives."""
+    """Return the expected calibration error of a form's pairs, with the confidence that the constant `odds` gives."""
     pairs = [answer for answer in _confident(table, form, odds) if answer.confidence >= 0]
     right = np.array([answer.right for answer in pairs], dtype=np.bool_)
     return expected_calibration_error(np.array([answer.confidence for answer in pairs]), right)

@@ -34,9 +34,9 @@ NO_PAIR = Answer(-1.0, False)
 
 
 def draws_of(source: Source, setting: Setting) -> Iterator[tuple[RuleInput, npt.NDArray[np.bool_]] | None]:
-    """Yield the draws of each problem, problem by problem, with which of the drawn solutions are right.
+    """Yield the draws of each problem, problem by problem. A draw says which of its solutions are right.
 
-    The draws are the same in each call. None stands for a draw from a problem without verdicts.
+    The draws are the same in each call. For a problem that is None in `source.problems`, each draw is None.
     """
     generator = np.random.default_rng(0)
     for problem in source.problems:
@@ -84,17 +84,17 @@ def measured(source: Source, rules: Sequence[str]) -> dict[str, Any]:
 
 
 def possible(source: Source, setting: Setting) -> float:
-    """Return the share of all draws that hold a right and a wrong solution, from which a right pair can be made."""
+    """Return the share of draws that hold a right and a wrong solution. A right pair can be made only from these."""
     return float(
         np.mean([drawn is not None and len(set(drawn[1].tolist())) == 2 for drawn in draws_of(source, setting)])
     )
 
 
 def figures(answers: Sequence[Answer], draws: int) -> dict[str, Any]:
-    """Return the number of pairs, the share that is right, their calibration error, and the precisions at SHARES.
+    """Return the number of pairs, the share that is right, their calibration error, its floor, and the precisions.
 
-    A precision is [value, low, high], with a 95% bootstrap interval over problems. draws: the number of answers that
-    belong to one problem.
+    There is a precision for each of SHARES: [value, low, high], with a 95% bootstrap interval over problems. The floor
+    is that of `calibration_floor`. draws: the number of answers that belong to one problem.
     """
     confidence = np.array([answer.confidence for answer in answers])
     right = np.array([answer.right for answer in answers])
@@ -115,9 +115,9 @@ def figures(answers: Sequence[Answer], draws: int) -> dict[str, Any]:
 def calibration_floor(confidence_PD: npt.NDArray[np.float64]) -> float:
     """Return the calibration error to expect of a calibrated confidence with this number of problems.
 
-    confidence_PD: one row for each problem, one column for each draw, -1 for no pair. In each of 200 simulations a pair
-    is right with its confidence as the chance. One random number decides all draws of a problem, since they share the
-    problem's solutions. So the result is the floor for draws that are as dependent as can be.
+    confidence_PD: one row for each problem, one column for each draw, -1 for no pair. The result is the mean of 200
+    simulations, in which the chance that a pair is right is its confidence. One random number decides all draws of a
+    problem, since they share the problem's solutions. So the draws of a problem are as dependent as can be.
     """
     generator = np.random.default_rng(0)
     paired = confidence_PD >= 0
@@ -138,7 +138,7 @@ def precision(confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_],
 
 
 def selection_seconds(out: Path, rule: str) -> float:
-    """Return the seconds that it takes to read the verdicts of the whole matrix and to choose pairs from them."""
+    """Return the seconds that it takes to read all verdicts in `out`/own and to choose pairs from them by `rule`."""
     problems = read_statements(out / "own")
     start = time.perf_counter()
     pair(read_verdicts(out / "own"), problems, rule=rule)

@@ -60,9 +60,9 @@ class Source:
 
 
 def codegen(data: Path, out: Path) -> Source:
-    """Return CodeGen-16B's solutions and tests of HumanEval problems, which were published with CodeT.
+    """Return the source of CodeGen-16B's solutions and tests of HumanEval problems, which were published with CodeT.
 
-    The tests of HumanEval+ are the true tests.
+    The tests of HumanEval+ are the true tests. The verdicts are written to `out`.
     """
     folder = data / "codegen16b"
     problems = load_problems(folder / "problems.jsonl.gz")
@@ -74,14 +74,14 @@ def codegen(data: Path, out: Path) -> Source:
 
 
 def starter(out: Path) -> Source:
-    """Return the embedded starter's answers to problems of its split "train". The problems hold the true tests."""
+    """Return the source of the starter's answers to problems of its split "train", whose tests are the true tests."""
     problems = load_problems("starter:train", limit=STARTER_PROBLEMS)
     measured = _sampled(problems, "starter", out, {"solutions": 20, "tests": 15}, 160)
     return Source("starter", measured, ((10, 50, 10),))
 
 
 def mbpp(data: Path, model: Path, limit: int, out: Path) -> Source:
-    """Return a model's answers to `limit` problems of MBPP+, in an order that a seed decides.
+    """Return the source of a model's answers to `limit` problems of MBPP+, which a fixed seed chooses.
 
     The prompt holds one assert, as published. The tests of MBPP+ are the true tests.
     """
@@ -94,9 +94,9 @@ def mbpp(data: Path, model: Path, limit: int, out: Path) -> Source:
 def _sampled(
     problems: Sequence[Problem], model: str, out: Path, counts: dict[str, int], max_new_tokens: int
 ) -> list[Measured | None]:
-    """Sample what `out` lacks, run it, and return what was measured.
+    """Sample the answers that `out` lacks, run all solutions, and return what was measured.
 
-    counts: how often the model is asked for each kind of answer, for each problem.
+    counts: for each kind of answer, the number of answers to each problem.
     """
     for kind, count in counts.items():
         rows = []
@@ -114,7 +114,7 @@ def _sampled(
 def _measured(
     problems: Sequence[Problem], true_problems: Sequence[Problem], solutions: list[Solution], tests: Path, out: Path
 ) -> list[Measured | None]:
-    """Run all solutions against the self-written and the true tests."""
+    """Run all solutions against the self-written tests, probes and the true tests. Return the entries of `Source`."""
     written = load_tests(tests, problems, per_completion=ASSERTS_PER_COMPLETION).tests
     probed = with_probes(problems, written, PROBES)
     own = execute(problems, solutions, probed, limits=Limits(TEST_SECONDS), out=out / "own")

@@ -6,8 +6,8 @@ vllm         vLLM's offline loop, in the Python that --vllm-python names
 vllm-server  codepref with the preset `vllm`: codepref starts `vllm serve` of the same Python, and asks it
 server       codepref's engine for servers, with the server that --base-url names
 
-An engine of --engines whose option is missing has a row with the reason in place of figures. The results files keep
-their parts about other models.
+If an engine of --engines needs an option that is missing, its row has the reason in place of figures. The results files
+keep their parts about other models.
 """
 
 from __future__ import annotations

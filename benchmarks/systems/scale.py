@@ -57,10 +57,11 @@ class StartTimes:
 def run_samples(job: Job) -> dict[str, Any]:
     """Run `execute_into` on a file of samples. Further keys of the job:
 
-    executor: "local" or "ray", which starts a Ray of one node.
+    executor: "local" or "ray"; "ray" starts Ray with one node. workers: the number of workers.
 
-    The answer has `ray_seconds` (starting and ending Ray), `start_seconds` (starting the first workers, or the first
-    actor), `work_seconds` (the rest of the execution) and `codes`, the codes of each sample in order.
+    The answer has `solutions` (their number), `ray_seconds` (starting and ending Ray), `start_seconds` (starting the
+    first workers, or the first actor), `work_seconds` (the rest of the execution) and `codes`, the codes of each sample
+    in the order of the file.
     """
     from codepref.config.scale import ScaleSection
     from codepref.execution.engine import usable_cpus
@@ -96,15 +97,16 @@ def run_samples(job: Job) -> dict[str, Any]:
 
 
 def run_many(job: Job) -> dict[str, Any]:
-    """Run many tiny solutions, which are made as they are read. Keys of the job:
+    """Run many tiny solutions, each of which is made only when `execute_into` reads it. Keys of the job:
 
     count: the number of solutions. per_problem: how many of them belong to one problem. tests: the number of tests of
     each problem. executor, workers: as in `run_samples`. address: the address of the cluster, or "". out: the folder of
     the files.
 
-    The answer has the seconds of the whole execution, the CPU seconds of the driver without its workers, the largest
-    measured size in bytes of the folder `parts`, which holds the data of an unfinished run, the sizes of the
-    finished files, the counts of solutions, verdicts and codes, and a hash of all verdicts in their order.
+    The answer has the seconds of the whole execution, the CPU seconds of this process without its workers, the largest
+    size in bytes of the folder `parts`, the sizes of the finished files, the counts of solutions, verdicts and codes,
+    and a hash of all verdicts in their order. The folder `parts` holds the data of an unfinished run. It is measured at
+    most every 5 s.
     """
     from benchmarks.scale.synthetic import problems, solutions
     from codepref.config.scale import ScaleSection

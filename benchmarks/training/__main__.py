@@ -1,8 +1,8 @@
 """Compares codepref's DPO training with plain TRL on the same pairs: tokens a second, peak memory, losses.
 
 The model is a randomly initialised Qwen2 of 0.5B parameters, or a small one with --size tiny. The pairs are samples of
-CodeGen-16B for HumanEval problems. Each run has its own process, and the two systems alternate. The results files keep
-their rows of other devices and sizes.
+CodeGen-16B for HumanEval problems. Each run has its own process, and the two systems alternate. The new row replaces
+the row of the same device and size in the results files.
 """
 
 from __future__ import annotations

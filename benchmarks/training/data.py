@@ -42,11 +42,11 @@ def build_model(folder: Path, size: str) -> None:
 
 
 def load_pairs(model: str, data: Path, problems: int, pairs: int, max_length: int) -> list[Pair]:
-    """Return `pairs` pairs for each of at most `problems` problems, shuffled.
+    """Return `pairs` pairs for each of at most `problems` problems. The pairs are shuffled with a fixed seed.
 
-    Chosen and rejected are arbitrary samples. Problems with too few distinct samples that hold text and fit into
-    `max_length` are left out. model: the folder of the tokenizer. max_length: the largest number of tokens of prompt
-    and answer together.
+    Chosen and rejected are arbitrary samples. A sample that is blank, is too long or has the same tokens as another one
+    is not used. Problems with fewer than 2 x `pairs` other samples are left out. model: the folder of the tokenizer.
+    max_length: the largest number of tokens of prompt and answer together.
     """
     from codepref.models import load_tokenizer
 

@@ -14,7 +14,8 @@ from codepref.records import Pair
 def train(options: argparse.Namespace) -> dict[str, Any]:
     """Train with `options.system` on `options.set`, and return the measurements.
 
-    The time includes the work of the reference model. It does not include the loading of models and data.
+    The time includes the work of the reference model. It does not include the loading of models, and the loading and
+    tokenizing of data.
     """
     import torch
     from transformers import TrainerCallback
@@ -91,8 +92,9 @@ def trl_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, An
 def codepref_trainer(options: argparse.Namespace, pairs: list[Pair]) -> tuple[Any, Any]:
     """Build codepref's trainer by the steps of `codepref.training.trainer.run_training`.
 
-    Returns the trainer, and a function that prepares it. The function shares prefixes and computes the
-    log-probabilities of the reference model. This is part of the timed work.
+    Returns the trainer, and a function that prepares it. The function makes the trainer share the prompt's part between
+    the two sides of a pair, and computes the log-probabilities of the reference model. Its time is part of the measured
+    time.
     """
     from codepref.models import chat_of, load_tokenizer
     from codepref.training.job import TrainingJob

@@ -14,7 +14,10 @@ Runs = dict[str, dict[str, list[dict[str, Any]]]]
 
 
 def write_results(options: argparse.Namespace, runs: Runs) -> None:
-    """Write training.json and training.md. The new row replaces an earlier row of the same device and size."""
+    """Write training.json and training.md, and print the table.
+
+    The new row replaces an earlier row of the same device and size.
+    """
     facts = machine()
     device = facts.get("gpu", facts["cpu"]) if options.device != "cpu" else facts["cpu"]
     row = {

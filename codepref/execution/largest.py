@@ -18,13 +18,14 @@ MAX_NUMBER = 100_000
 
 
 def largest_tests(problem: Problem, tests: Sequence[Test], count: int) -> list[Test]:
-    """Return the `count` tests with the largest inputs, the largest first.
+    """Return at most `count` tests, those with the largest inputs. The test with the largest inputs comes first.
 
-    The size of the arguments of a call is the number of the elements and characters in them, and the size of an
-    argument that is a whole number is the number itself, up to MAX_NUMBER, since it often is a length or a bound. The
-    size of a program's standard input is its number of characters. A test of kind "inputs" holds many inputs: it
-    becomes a test of its `count` largest inputs. Where the inputs cannot be read, the size is that of the test's text.
-    Probes are left out.
+    The size of the arguments of a call is the number of the elements and characters in them. The size of an argument
+    that is a whole number is its absolute value, up to MAX_NUMBER, since it often is a length or a bound. Of a test of
+    kind "asserts", only the call that `literal_call` finds is measured. The size of a program's standard input is its
+    number of characters. A test of kind "inputs" holds many inputs. It is replaced by a test of its `count` largest
+    inputs, and the sizes of these are added. If the inputs of a test cannot be read, its size is the number of
+    characters in its source. Probes are left out.
     """
     proper = [test for test in tests if test.count]
     shortened = [_shortened(test, count) for test in proper]
@@ -92,7 +93,10 @@ _SIZES: Mapping[str, Callable[[str, str], int | None]] = {
 
 
 def _shortened(test: Test, count: int) -> Test:
-    """Return a test of kind "inputs" with its `count` largest inputs, and any other test unchanged."""
+    """Return a test of kind "inputs" with its `count` largest inputs.
+
+    A test of another kind, and a test whose inputs cannot be read, is returned unchanged.
+    """
     if test.kind != "inputs":
         return test
     try:
@@ -105,7 +109,10 @@ def _shortened(test: Test, count: int) -> Test:
 
 
 def _input_nodes(text: str) -> list[ast.expr]:
-    """Return the nodes of the argument lists. The text is only parsed, since evaluating it would run code."""
+    """Return the nodes of the argument lists, or an empty list if the text is not a list display.
+
+    The text is only parsed, since evaluating it would run code.
+    """
     body = ast.parse(text, mode="eval").body
     return body.elts if isinstance(body, ast.List) else []
 

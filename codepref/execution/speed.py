@@ -1,4 +1,4 @@
-"""Measures how much CPU time the right solutions of each problem need for the largest inputs of its tests."""
+"""Measures the CPU time in which the right solutions of a problem load and pass the tests with the largest inputs."""
 
 from __future__ import annotations
 
@@ -40,18 +40,22 @@ def measure_speed(
 ) -> dict[str, Any]:
     """Measure the CPU time of the right solutions in the sandbox, and write it to the file `out`.
 
-    One worker runs the solutions, one after another. Each repeat runs all solutions of a problem, in another order
-    than the repeat before. So a slow moment of the machine concerns one repeat, and not one solution.
-    A solution is measured if it passes all true tests in `verdicts`. Solutions with equal normal forms count as one. At
-    most MAX_SOLUTIONS of a problem are measured. A solution that does not pass all tests in each repeat is left out.
+    One worker runs the solutions, one after another. Each repeat runs all solutions of a problem. The solution that
+    comes first changes between the repeats, although not after each one if there are fewer solutions than repeats. So a
+    slow moment of the machine concerns one repeat, and not one solution.
+    A solution is right if `verdicts` say that it is correct and that all its tests ran apart from its process. Right
+    solutions with equal normal forms count as one. Problems with fewer than two right solutions are left out. At most
+    MAX_SOLUTIONS of a problem are measured. A solution that does not pass all tests in each repeat is left out.
 
     verdicts: verdicts of the problems' own tests. repeats: the number of measurements of each solution. inputs: the
-    largest number of tests to measure on; see `codepref.execution.largest.largest_tests`. limits: as in `execute`;
-    every test may take `cpu_seconds` at once. progress(done, total): called with numbers of problems.
+    largest number of tests to measure on; see `codepref.execution.largest.largest_tests`. limits: as in `execute`, but
+    `timeout_factor` is ignored, so a test may take `cpu_seconds` in its only attempt. progress(done, total): called
+    with the numbers of finished problems and of all problems to measure.
 
-    A call that was killed is continued: problems that were measured in the same way are not measured again. Returns the
-    numbers of problems and of solutions that were measured. Raises UserError for verdicts of an unknown task, for fewer
-    than two repeats and for less than one input, and what the engine raises.
+    Problems that an earlier call with the same `out` measured in the same way are not measured again, also if that call
+    was killed. Returns the numbers of problems and of solutions in the file. Raises UserError for verdicts of an
+    unknown task, for fewer than two repeats, for less than one input and for an `out` that cannot be a file. Raises
+    what the engine raises.
     """
     if repeats < 2:
         raise UserError(f"repeats must be at least 2, not {repeats}, since one measurement does not show the noise")
@@ -96,7 +100,10 @@ def read_speeds(path: Path | str) -> dict[str, dict[int, tuple[float, ...]]]:
 
 
 def _tasks(known: Mapping[str, Problem], verdicts: Iterable[VerdictMatrix], inputs: int) -> Iterator[Task]:
-    """Yield a task for each problem with at least two right solutions, with these solutions and the largest tests."""
+    """Yield a task for each problem with at least two right solutions, with these solutions and the largest tests.
+
+    Right solutions with equal normal forms count as one. A task has at most MAX_SOLUTIONS solutions.
+    """
     for matrix in verdicts:
         if matrix.task_id not in known:
             raise UserError(
@@ -121,7 +128,7 @@ def _key(task: Task, repeats: int, limits: Limits, unconfined: bool) -> str:
 
 
 def _measure(task: Task, engine: TaskRunner, limits: Limits, repeats: int) -> dict[str, Any]:
-    """Return the ids of the solutions that pass in each repeat, and their CPU milliseconds."""
+    """Return the ids of the tests and of the solutions that pass in each repeat, with their CPU milliseconds."""
     times: dict[int, list[float]] = {solution.solution_id: [] for solution in task.solutions}
     for repeat in range(repeats):
         at = repeat * len(task.solutions) // repeats
@@ -139,7 +146,10 @@ def _measure(task: Task, engine: TaskRunner, limits: Limits, repeats: int) -> di
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the rows of an earlier call, by their keys. A line that a kill has cut short is left out."""
+    """Return the rows of an earlier call by their keys, or no rows if the file is missing.
+
+    Lines that are not JSON objects are left out, such as a line that a kill has cut short.
+    """
     if not path.exists():
         return {}
     return {row["key"]: row for _, row in read_jsonl(path, bad_line=lambda message: None) if "key" in row}

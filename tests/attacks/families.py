@@ -118,7 +118,11 @@ def read(path: Path) -> Attack:
 
 
 def result(engine: Engine, path: Path) -> dict[str, Any]:
-    """Judge one file and return the facts. `wrong` says what differs from the file's head, or is "" if nothing does."""
+    """Judge one file and return the facts.
+
+    `wrong` says what is not as the file demands, or is "" if all is. The twin must pass, and the head has the other
+    demands.
+    """
     attack = read(path)
     tests = [Test("family", str(at), source, kind) for at, (kind, source) in enumerate(attack.tests)]  # type: ignore[arg-type]
     problem = Problem("family", "", attack.head.get("entry", "add"), tuple(tests))
@@ -150,9 +154,9 @@ def result(engine: Engine, path: Path) -> dict[str, Any]:
 def judge(shared: Engine, state_before: tuple[str, int], path: Path) -> dict[str, Any]:
     """Judge one file with the engine that it needs. Return what `result` returns, and the fact `state`.
 
-    `state` is whether an honest batch after the attack has the right verdicts and, for the shared engine, whether the
-    number of processes is the same as before. shared: the engine that most files share. state_before: the result of
-    `runner.state` for this engine before the first file.
+    `state` is True if honest programs get the same verdicts after the attack as before the first file and, for the
+    shared engine, if the number of processes is the same. shared: the engine that most files share. state_before: the
+    result of `runner.state` for this engine before the first file.
     """
     attack = read(path)
     if attack.shares_engine:

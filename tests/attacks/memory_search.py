@@ -185,12 +185,15 @@ def earlier_task(naming: str) -> Task:
 
 @dataclass
 class Findings:
-    """The markers that were found in each place. The solution found `inside`. The other fields were read from outside.
+    """The markers that were found in each place.
 
-    held: markers in the process of the solution. parent: markers in the process that forked it.
-    zygotes: process name -> markers, for each process with children, except the supervisor. `parent` is among them.
-    others: process name -> markers, for the other processes of the worker except the supervisor. `held` and `parent`
-    are None if this user cannot read the processes. `inside` is None if the solution gave no answer.
+    inside: the markers that the solution found, or None if it gave no answer. The other markers were found from
+    outside, through `/proc`:
+    held: markers in the process of the solution. parent: markers in the process that forked it. Both are None if this
+    user cannot read the processes.
+    zygotes: the markers by process name, for each process with children, except the supervisor. The process of `parent`
+    is among them. others: the same for the other processes of the worker, except the supervisor.
+    parent_name: the name of the process that forked the solution's process. detail: the detail of the verdict.
     """
 
     inside: list[str] | None = None
@@ -236,7 +239,7 @@ def search(situation: Situation, cache: Path | None = None) -> Findings:
 
 
 def _held(thread: threading.Thread) -> psutil.Process:
-    """Wait until the searching solution sleeps, and return its process."""
+    """Wait until the searching solution sleeps, and return its process. Raises TimeoutError if it does not."""
     end = time.monotonic() + WAIT_SECONDS
     while thread.is_alive() and time.monotonic() < end:
         for process in psutil.Process().children(recursive=True):
@@ -279,7 +282,10 @@ def _shares_memory(pid: int) -> bool:
 
 
 def markers_in(pid: int) -> set[str]:
-    """Return the markers in all readable memory of a process. Raises PermissionError if this user may not read it."""
+    """Return the markers in all readable memory of a process, except the kernel's own mappings such as [vdso].
+
+    Raises PermissionError if this user may not read the memory.
+    """
     names: set[str] = set()
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for start, end, rights, path in _regions(pid):

@@ -69,7 +69,7 @@ _LATER = (
 
 
 def call(rng: random.Random) -> list[str]:
-    """Return lines that make one random call. In most cases the lines catch what the call raises."""
+    """Return lines that make one random call, or many equal calls. Most of these lines catch what a call raises."""
     if rng.random() < 0.15:
         numbers = ", ".join(rng.choice(("0", "1", "3", "-1", "4096", "1 << 30")) for _ in range(rng.randint(0, 5)))
         line = f"ctypes.CDLL(None).syscall({rng.randrange(470)}, {numbers})"
@@ -91,12 +91,12 @@ def call(rng: random.Random) -> list[str]:
 
 
 def system(rng: random.Random) -> str:
-    """Return a program that makes random calls into modules with system calls, while it loads and in `f`."""
+    """Return a program that makes random calls of `call` in `f`, and in some cases also while it loads."""
     return _program(rng, call, "def f(*x, **y):\n")
 
 
 def protocol(rng: random.Random) -> str:
-    """Return a program that mostly writes whole, cut and mutated frames to descriptors, and then continues or ends."""
+    """Return a program whose `f` mostly acts on the test runner's channel (see `write`), and then continues or ends."""
     return _program(rng, lambda rng: write(rng) if rng.random() < 0.8 else call(rng), "def f(x=0, *y):\n")
 
 
@@ -143,7 +143,10 @@ def frame(rng: random.Random) -> bytes:
 
 
 def write(rng: random.Random) -> list[str]:
-    """Return lines that write to, read from, close or change the channel of the test runner or another descriptor."""
+    """Return lines that write to, read from, close or change the test runner's channel or another descriptor.
+
+    What they write is mostly frames.
+    """
     way = rng.randrange(14)
     descriptor = 3 if rng.random() < 0.8 else rng.randrange(12)
     others = {

@@ -3,7 +3,7 @@
 These are findings:
 
 - The engine raises an exception, or refuses a malformed test with another exception than UserError.
-- A verdict code is missing, or a code is I and no hostile test is known to be the reason.
+- A verdict code is missing or unknown, or a code is I and no hostile test is known to be the reason.
 - A batch hangs.
 - A canary gets a wrong verdict.
 - The engine or a worker has too many processes or descriptors.
@@ -179,9 +179,9 @@ def _why(family: str, program: str, differing: list[tuple[str, str]]) -> str:
 def bound(batch: Batch) -> float:
     """Return the seconds after which a batch counts as a hang.
 
-    They are one minute and a multiple of the wall-clock limits of all solutions, because the machine may be busy.
-    A hostile test counts as 25 s: it may hold its test runner for 2 * 6 s of wall-clock time, or 20 s of CPU time,
-    before the test runner is killed.
+    The result is one minute plus a multiple of the wall-clock limits of all solutions, because the machine may be busy.
+    For a hostile test 25 s take the place of the limit: the test may hold its test runner for 2 * 6 s of wall-clock
+    time, or 20 s of CPU time, before the test runner is killed.
     """
     assert LIMITS.wall_seconds is not None
     seconds = 60.0

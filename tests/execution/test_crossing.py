@@ -1,8 +1,9 @@
 """Tests that honest programs get the verdicts that they would get if solution and test were one program.
 
-The cases are in `crossing/*.txt`. Each case has a test, a right and a wrong solution, and the isolation that its
-verdict must have, or `any`. Each case also runs as one plain program, where it must give the same results, unless its
-name contains "free".
+The cases are in `crossing/*.txt`. Each case has a test, a right and a wrong solution, and the isolation that the
+verdict of the right solution must have, or `any`. In a slow test each solution also runs in one plain program with its
+test. The right one must end without an error there and the wrong one with an error, unless the name of the case
+contains "free".
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tests of the check whether the text of a test shows that every program which does nothing fails the test."""
+"""Tests of the checks whether the text of a test shows that programs which do nothing fail the test."""
 
 from __future__ import annotations
 

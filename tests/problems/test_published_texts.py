@@ -21,7 +21,7 @@ CASE = "    def test_it(self):\n        self.assertEqual(thrice('ab'), 'ababab')
 
 
 def codes(row: dict[str, Any], *bodies: str) -> list[str]:
-    """Return the verdict codes of solutions that are given as completions of the row's prompt."""
+    """Return the verdict codes of the solutions that complete the row's prompt with one of `bodies` each."""
     rows = [{"task_id": row["task_id"], "completion": body} for body in bodies]
     (matrix,) = codepref.execute(problems_from_rows([row]), rows, jobs=1)
     return [verdict.codes for verdict in matrix.verdicts]

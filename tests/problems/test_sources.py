@@ -100,7 +100,10 @@ def test_a_folder_with_several_splits_or_endings_needs_a_choice(tmp_path: Path) 
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str | None], list[dict[str, Any]]]:
-    """Replace the hub by one data set. Return the dict of its rows. A key of this dict is a file and a revision."""
+    """Replace the hub by one data set, which is empty at first.
+
+    Return the dict of its rows, which a test fills. A key of this dict is a file and a revision.
+    """
     monkeypatch.chdir(tmp_path)
     content: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
 

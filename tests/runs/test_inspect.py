@@ -52,9 +52,9 @@ def write_table(path: Path, *rows: dict[str, Any]) -> None:
 
 
 def keep_verdicts(folder: Path, *tasks: int) -> None:
-    """Write the file that an interrupted `execute` keeps. Its last line is cut off.
+    """Write a file like the one that an interrupted `execute` keeps. It ends with a line that is cut off.
 
-    tasks: the number of verdicts in the line of each task.
+    tasks: for each task, the number of verdicts in its line.
     """
     folder.mkdir(parents=True)
     lines = []
@@ -83,7 +83,7 @@ def start(tmp_path: Path) -> Callable[..., Path]:
 
 
 def states(folder: Path) -> dict[str, str]:
-    """Return the state of each stage as `codepref status` prints it, by stage name and without the seconds."""
+    """Return the state of each stage as `codepref status` prints it, by stage name and without its duration."""
     lines = [line.split(maxsplit=1) for line in status_lines(folder) if line.startswith("  ")]
     return {stage: state.split(" in ")[0] for stage, state in lines}
 

@@ -178,7 +178,7 @@ async def answer_slowly(scope: Any, receive: Any, send: Any) -> None:
 
 @contextlib.asynccontextmanager
 async def patient_server() -> AsyncIterator[uvicorn.Server]:
-    """Yield a server with the connections of the service, and an application that answers with 32 MiB."""
+    """Yield a server that has the service's class of connections and the application `answer_slowly`."""
     config = uvicorn.Config(answer_slowly, port=0, http=server_module.PatientProtocol, lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.ensure_future(server.serve())
@@ -272,8 +272,10 @@ def test_a_solution_whose_client_has_gone_does_not_keep_its_worker(monkeypatch: 
 
 
 class SlowPool:
-    """A pool whose work does not end by itself. running, cancelled: how many pieces of work were begun, and
-    cancelled."""
+    """A pool whose work does not end by itself.
+
+    running: the number of pieces of work that were begun. cancelled: the number of those that were cancelled.
+    """
 
     def __init__(self) -> None:
         self.running = self.cancelled = 0

@@ -45,7 +45,7 @@ def test_decoding_restores_the_encoded_text(tokenizer: Any) -> None:
 
 
 def test_a_prompt_ends_with_a_separate_token(tokenizer: Any) -> None:
-    """A prompt and its answer have the same tokens whether they are encoded together or separately."""
+    """The tokens of a prompt with its answer begin with the tokens of the prompt alone."""
     for problem in load_problems("heldout", 20):
         user = {"role": "user", "content": SOLUTION_TEMPLATE.format(prompt=problem.prompt, entry_point="f")}
         answer = {"role": "assistant", "content": (problem.gold or "").rstrip("\n")}

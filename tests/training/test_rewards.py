@@ -1,4 +1,4 @@
-"""Rewards by execution, from verdict codes, and for programs that try to get a reward without solving the task."""
+"""Tests of rewards: from verdict codes, by execution, and for programs that try to be rewarded without a solution."""
 
 from collections.abc import Iterator
 

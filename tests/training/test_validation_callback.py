@@ -99,7 +99,7 @@ def test_a_probe_asks_for_a_checkpoint_unless_checkpoints_are_off(
 
 
 class _FixedProbes(Validator):
-    """A validator whose probes pass a given number of 40 problems. passed: for each step, the number of problems."""
+    """A validator whose probes pass a given number of 40 problems. passed: this number by step."""
 
     def __init__(self, staging: Path, passed: dict[int, int]) -> None:
         super().__init__(ValidationSettings([], patience=0), None, [], staging, 0)

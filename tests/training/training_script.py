@@ -22,7 +22,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
 
 
 def pairs(count: int = 8) -> list[Pair]:
-    """Return pairs of the starter's problems: gold solutions are chosen, and functions that return 0 are rejected."""
+    """Return `count` pairs of the starter's problems: a gold solution over a function that returns 0."""
     rows = []
     for problem in load_problems("starter:pretrain", limit=count):
         assert problem.gold is not None
@@ -39,7 +39,7 @@ def train_on(data: TrainingData, model: str, out: Path, settings: TrainingSectio
 
 
 def main() -> None:
-    """Run the training NAME of TRAININGS on 32 pairs."""
+    """Run the training NAME of TRAININGS on 32 pairs, and write the model to OUT."""
     name, out, minutes = sys.argv[1:]
     settings = TrainingSection(
         batch_size=4,

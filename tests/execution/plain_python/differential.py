@@ -2,9 +2,10 @@
 
     python tests/execution/plain_python/differential.py [--plain | --sandbox] [NAME ...]
 
-judges each solution of the lists (or of the problems whose name or family contains a NAME) by plain Python and by
-`codepref.execute`, and programs that do nothing too. It prints each verdict that is not as the list states, and the
-totals of problems with all verdicts as stated. --plain and --sandbox leave the other judge out.
+judges each solution of the lists (or of the problems whose name or family contains a NAME), and programs that do
+nothing, by plain Python and by `codepref.execute`. It prints each verdict that is not as the list states, and the
+number of problems whose verdicts are all as stated. --plain judges only by plain Python, and --sandbox only by
+codepref.
 """
 
 from __future__ import annotations

@@ -69,12 +69,12 @@ class Listed:
 
 
 def functions() -> list[Listed]:
-    """Return the problems of `functions/`, in the order of files and of places in a file."""
+    """Return the problems of `functions/`, in the order of the file names and of the places in a file."""
     return _read("functions")
 
 
 def programs() -> list[Listed]:
-    """Return the problems of `programs/`."""
+    """Return the problems of `programs/`, in the same order."""
     return _read("programs")
 
 

@@ -15,7 +15,10 @@ SECONDS = 60
 
 
 def passes(problem: Listed, program: str) -> tuple[bool, str]:
-    """Return whether a program passes the problem's test, and the end of its output."""
+    """Return whether a program passes the problem's test, and the end of its output.
+
+    Raises subprocess.TimeoutExpired after SECONDS.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "solution.py").write_text(program, encoding="utf-8")

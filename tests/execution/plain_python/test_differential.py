@@ -1,6 +1,6 @@
 """Tests that codepref judges honest programs as plain Python does.
 
-`python tests/execution/plain_python/differential.py` prints each verdict that differs.
+`python tests/execution/plain_python/differential.py` prints each verdict that is not as the lists state.
 """
 
 from __future__ import annotations

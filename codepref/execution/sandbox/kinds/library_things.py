@@ -1,7 +1,8 @@
 """Knows which classes and functions of libraries a test can compare with an answer that has crossed.
 
-An instance of a class that does not cross arrives as a proxy, and a function that does not cross does so too. A test
-that checks or compares such an answer shares a process with the solution.
+If an object of a library cannot cross, a proxy arrives in the test runner in its place. A test must share a process
+with the solution if it checks whether an answer is an instance of such a class, or compares an answer with such a
+function or class.
 """
 
 from __future__ import annotations
@@ -44,12 +45,21 @@ _CLASSES = (
 
 
 def instances_cross(path: str) -> bool:
-    """Return whether the instances of the class with this dotted path are data that cross, as far as is known."""
+    """Return whether a test can check an answer against the class with this dotted path without a shared process.
+
+    This is so if the instances are data that cross, and for abstract classes such as numbers.Number. For the modules in
+    _DATA_MODULES only the name of the module decides, so the result is also true for a few classes whose instances do
+    not cross.
+    """
     return path.split(".")[0] in _DATA_MODULES or path in _CLASSES or path.startswith(_BELOW)
 
 
 def compares_with_library(text: TestText) -> bool:
-    """Return whether the test compares an answer, or the type of an answer, with what cannot cross by name."""
+    """Return whether the test compares an answer with a class or function of a library that cannot cross by name.
+
+    Only the operators `==`, `!=`, `is` and `is not` count. The type of an answer counts as an answer. The result is
+    also true if the test makes an array by `pandas.array` (see `_makes_array`).
+    """
     if _makes_array(text):
         return True
     found = []
@@ -65,7 +75,7 @@ def compares_with_library(text: TestText) -> bool:
 
 
 def _makes_array(text: TestText) -> bool:
-    """Return whether the test makes an array by `pandas.array` that is no part of a table."""
+    """Return whether the test calls `pandas.array` outside the arguments of another call of a function of pandas."""
     calls = {id(node): text.path(node.func) for node in text.nodes[ast.Call]}
     made = {at for at, path in calls.items() if path == "pandas.array"}
     tables = (node for node in text.nodes[ast.Call] if made and calls[id(node)].startswith("pandas."))
@@ -74,9 +84,10 @@ def _makes_array(text: TestText) -> bool:
 
 
 def _is_only_here(path: str) -> bool:
-    """Return whether a dotted path leads to a class or a function of a library that does not cross by name.
+    """Return whether a dotted path seems to lead to a class or function of a library that does not cross by name.
 
-    Only the path decides, and what it leads to in Python's own modules. Other libraries may not be loaded here.
+    Of numpy and pandas, only a name in lower case counts, such as `pandas.read_csv`, and the path alone decides, since
+    these libraries may not be loaded here. For a module of Python, the object to which the path leads decides.
     """
     top, _, name = path.partition(".")
     if top in ("numpy", "pandas"):

@@ -1,9 +1,10 @@
-"""How arrays, scalars and dtypes of numpy cross: as raw bytes with the text of a dtype.
+"""How arrays, scalars and dtypes of numpy cross: a dtype as a text, and the others as raw bytes with such a text.
 
-Only values of exactly the types below cross. An instance of a subclass does not, whatever it claims to be. The text of
-a dtype is numpy's own short text, such as "<i8", or JSON for a dtype with fields. Data that hold Python objects do not
-cross in this way. Memory between the fields of a dtype, which belongs to no field, arrives as zeros, since it could
-hold anything of the sender's memory.
+Only arrays and scalars of exactly the types that `_types` returns cross. An instance of another subclass of
+`numpy.ndarray` does not, whatever it claims to be. The text of a dtype is a short text that numpy reads, such as "<i8",
+or JSON for a dtype with fields or a shape. Data that hold Python objects do not cross in this way. Memory between the
+fields of a dtype belongs to no field and could hold anything of the sender's memory. It arrives as zeros if no fields
+overlap.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ _TEXT_SCALARS = {"str": "str_", "bytes": "bytes_"}
 
 
 def dtype_text(dtype: Any) -> str | None:
-    """Return the text of a numpy dtype, or None if data of this dtype cannot cross as raw bytes."""
+    """Return the text of a numpy dtype, or None if data of this dtype cannot cross as raw bytes.
+
+    `dtype_from` rejects a JSON text that is longer than MAX_DTYPE.
+    """
     known = _types()[2].get(id(dtype))
     if known is not None:
         return known
@@ -67,7 +71,11 @@ def _tree(dtype: Any) -> Any:
 
 
 def dtype_from(numpy: Any, text: str) -> Any:
-    """Return the dtype of a text that `dtype_text` returned. Raises Malformed for any other text."""
+    """Return the dtype of a text that `dtype_text` returned.
+
+    Raises Malformed for a text that is not allowed or is JSON longer than MAX_DTYPE. Wrong JSON can also raise errors
+    that `Decoder.value` turns into Malformed.
+    """
     if _SHORT.fullmatch(text):
         return numpy.dtype(text)
     if text[:1] != "{" or len(text) > MAX_DTYPE:
@@ -198,7 +206,10 @@ def _copy_fields(source: Any, target: Any) -> None:
 
 
 def read_scalar(decoder: Decoder) -> Any:
-    """Read a scalar of numpy. Raises Malformed, and errors that `Decoder.value` turns into Malformed."""
+    """Read a scalar of numpy.
+
+    Raises Malformed, errors that `Decoder.value` turns into Malformed, and errors of `find_numpy`.
+    """
     numpy = decoder.find_numpy()
     text, data = decoder.take(decoder.u32()).decode(), decoder.take(decoder.u32())
     if text in _TEXT_SCALARS:
@@ -207,7 +218,10 @@ def read_scalar(decoder: Decoder) -> Any:
 
 
 def read_array(decoder: Decoder) -> Any:
-    """Read an array of numpy. Raises Malformed, and errors that `Decoder.value` turns into Malformed."""
+    """Read an array of numpy.
+
+    Raises Malformed, errors that `Decoder.value` turns into Malformed, and errors of `find_numpy`.
+    """
     numpy = decoder.find_numpy()
     form = decoder.take(1)[0]
     dtype = dtype_from(numpy, decoder.take(decoder.u32()).decode())

@@ -1,8 +1,8 @@
 """The fields of values of pandas: tables, series, indices, arrays, times, time spans, intervals and dtypes.
 
-The fields are plain data and arrays of numpy, from which `pandas_values` builds the value again. Only values of exactly
-these types have fields. Columns with the types of Arrow (other than texts), offsets with a calendar of holidays, and
-values with a time zone of another package have none.
+The fields are plain data, arrays of numpy and the items of columns of objects. The module `pandas_values` builds the
+value again from them. Only values of exactly these types have fields. Among the values without fields are columns of an
+ArrowDtype, offsets with a calendar of holidays, and values with a time zone of another package than Python's own.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _dtype(value: Any, pandas: Any) -> Fields | None:
 
 
 def is_zone(zone: Any) -> bool:
-    """Return whether a time zone crosses."""
+    """Return whether a time zone crosses: None, a `datetime.timezone`, or a `zoneinfo.ZoneInfo` with a key."""
     kind = type(zone)
     if zone is None or kind is datetime.timezone:
         return True
@@ -92,9 +92,9 @@ def is_zone(zone: Any) -> bool:
 
 
 def is_label(value: Any) -> bool:
-    """Return whether a value is a simple one: a name in an index, or the end of an interval.
+    """Return whether a value is simple enough to be a name in an index, an item of an index or an end of an interval.
 
-    Hashing it and comparing it runs no code of the solution. It is never a proxy.
+    Hashing or comparing a simple value runs no code of the solution. A proxy is never simple.
     """
     kind = type(value)
     if kind is tuple:
@@ -110,10 +110,10 @@ def is_label(value: Any) -> bool:
 
 
 def compares_safely(value: Any, numpy: Any) -> bool:
-    """Return whether an index or an array of pandas, compared with a number, gives an array of numpy.
+    """Return whether the comparison of an index or an array of pandas with a number gives an array of numpy.
 
-    Some of them give an array of pandas, and each such array with items counts as true. An answer of this sort would
-    equal everything.
+    Otherwise it gives an array of pandas, which counts as true in an `assert` as soon as it has an item. So an answer
+    of this kind would seem equal to everything.
     """
     return type(value[:0] == 0) is numpy.ndarray
 
@@ -208,7 +208,7 @@ def _column(array: Any, pandas: Any) -> Fields | None:
 
 
 def _frequency(index: Any, pandas: Any) -> str | None:
-    """Return the text of the frequency of times, None if they have none, and "" if it cannot cross."""
+    """Return the text of an index's frequency, None if the index has no frequency, or "" if it cannot cross."""
     if index.freq is None:
         return None
     found = _scalar(index.freq, pandas)

@@ -1,8 +1,8 @@
 """Builds values of pandas from the fields that `pandas_fields` makes, with the constructors of pandas.
 
-The fields may come from an untrusted process. Each one is checked for its exact type. The parts of a table must have
-the length of its index, so short fields cannot make a large table. Names, and the items of an index, must be simple
-values, so that building an index calls no method of a proxy.
+The fields may come from an untrusted process, so they are checked before a constructor gets them. The columns of a
+table must have the length of its index, so short fields cannot make a table that takes much memory. Names, and the
+items of an index, must be simple values (see `is_label`), so that building an index calls no method of a proxy.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ _UNITS = ("s", "ms", "us", "ns")
 
 
 def holds_missing(numpy: Any, fields: Any) -> bool:
-    """Return whether fields describe values that are missing in the sense of `pandas.NA`.
+    """Return whether fields describe a masked array of pandas or a column of texts in which a value is `pandas.NA`.
 
-    Comparisons of a series give no answer for them, and `all` passes over them.
+    A comparison of a series gives `pandas.NA` for such a value, and `all` skips it. In a column of objects, or of texts
+    whose missing values are NaN, a comparison gives True or False for a missing value, so these columns do not count.
     """
     if type(fields) is not tuple or not fields:
         return False
@@ -33,7 +34,10 @@ def holds_missing(numpy: Any, fields: Any) -> bool:
 
 
 def built(pandas: Any, numpy: Any, fields: Any) -> Any:
-    """Return the value of pandas with these fields. Raises Malformed if the fields are malformed."""
+    """Return the value of pandas with these fields.
+
+    Raises Malformed if the fields are malformed, and RecursionError if they are nested too deeply.
+    """
     try:
         kind, *parts = fields
         return _BUILDERS[_is(kind, str)](pandas, numpy, *parts)
@@ -93,7 +97,10 @@ def _unit(unit: Any) -> str:
 
 
 def _data(numpy: Any, data: Any, kinds: str, axes: int = 1) -> Any:
-    """Return `data` if it is an array with this number of axes, whose dtype has one of the kinds."""
+    """Return `data` if it is a numpy array with `axes` axes and a dtype whose `kind` is one of the letters in `kinds`.
+
+    Raises Malformed for anything else.
+    """
     if _is(data, numpy.ndarray).ndim != axes or data.dtype.kind not in kinds:
         raise Malformed("an array in a value of pandas is malformed")
     return data
@@ -186,7 +193,7 @@ def _plain_index(pandas: Any, numpy: Any, column: Any, name: Any, frequency: Any
 
 
 def _values(pandas: Any, numpy: Any, column: Any) -> Any:
-    """Return the array of pandas or numpy that `_column` described."""
+    """Return the array of pandas or numpy with the fields `column`, which `pandas_fields._column` made."""
     kind, *parts = column
     return _COLUMNS[_is(kind, str)](pandas, numpy, *parts)
 

@@ -1,8 +1,8 @@
-"""Functions of libraries that cross by name, because a test may compare an answer with them or call it.
+"""Functions of libraries that cross by name: an answer may be such a function, and a test may compare or call it.
 
 The receiver's process runs such a function, and the sender may be an untrusted solution. So each function here only
 computes a value from its arguments. None of them evaluates a text, looks up a name, or reaches files or the process.
-Every other function of a solution crosses as a handle.
+A function that is not in PURE crosses from a solution as a handle.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ TYPES = """
 
 
 def pure_reference(value: Any) -> tuple[str] | None:
-    """Return the reference to a function as the field of its form, or None if the function is not in PURE."""
+    """Return a tuple with the reference "MODULE:NAME" to a function, or None if the function is not in PURE."""
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
     if type(value).__name__ == "method_descriptor":
         module, name = "builtins", f"str.{name}"
@@ -70,7 +70,10 @@ def pure_reference(value: Any) -> tuple[str] | None:
 
 
 def pure_function(reference: Any) -> Any:
-    """Return the function of a reference. Raises Malformed unless it is in PURE and this process has it."""
+    """Return the function of a reference, or None if this process has a version of the library without the function.
+
+    Raises Malformed if the reference is not in PURE, and ImportError if the library is not installed.
+    """
     if type(reference) is not str or reference not in PURE:
         raise Malformed("a function is unknown")
     found = _found(reference)
