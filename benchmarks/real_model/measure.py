@@ -112,7 +112,7 @@ def measure(
 
 
 def row_settings(row: Row) -> dict[str, Any]:
-    """Return what decides the results of a row. Of its training, only keys with other values than the defaults count."""
+    """Return what decides the results of a row. Of its training, default values do not count."""
     defaults = asdict(TrainingSection())
     training = {key: value for key, value in asdict(row.training).items() if value != defaults[key]}
     training.pop("checkpoint_minutes", None)
