@@ -2,7 +2,7 @@
 
 Each gold solution also runs outside the sandbox, by Python's unittest in a temporary folder without a network. A
 solution that passes outside and fails in the sandbox usually needs something that the sandbox refuses. If a solution
-fails in both, its row has both messages.
+fails in both, its row has the messages of both runs.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from codepref.problems.needs import missing_packages, packages_needed
 from codepref.records import Problem, Solution
 
 CPU_SECONDS = 20.0
-"""CPU time that a suite may take in the sandbox."""
+"""CPU seconds that a suite may take in the sandbox."""
 WALL_SECONDS = 240.0
-"""Wall-clock time that a suite may take outside the sandbox. It is BigCodeBench's own limit."""
+"""Wall-clock seconds that a suite may take outside the sandbox. It is BigCodeBench's own limit."""
 
 AUDITED = """
 import sys, unittest
@@ -40,11 +40,14 @@ sys.dont_write_bytecode = True
 sys.addaudithook(audit)
 unittest.main("__test__")
 """
-"""A program that runs the suite. It records from Python's audit events whether the suite writes files or connects."""
+"""A program that runs the suite. It records audit events of Python on files that are written and on connections."""
 
 
 def run_gold(file: Path) -> dict[str, Any]:
-    """Run the gold solution of each problem in `file`. Returns the numbers of problems and passes, and the rows."""
+    """Run the gold solution of each problem in `file`, in the sandbox and outside it.
+
+    Returns the number of problems, the number of solutions that pass in the sandbox, and a row for each problem.
+    """
     problems = load_problems(file)
     base, names = base_install(), packages_distributions()
     solutions = [Solution(problem.task_id, 0, problem.gold or "") for problem in problems]
@@ -67,7 +70,7 @@ def run_unconfined(problem: Problem) -> dict[str, Any]:
 
     Returns a dict with these keys:
     status: "passes", "fails" or "late".
-    message: the last error, or "".
+    message: the last error of a program that fails, or the limit if the program is late. "" if it passes.
     network: whether audit events of Python show that the program tried to use the network.
     files: whether audit events show that it tried to open a file to write or to create a folder.
     If the program is late, `network` and `files` are False.
@@ -93,7 +96,7 @@ def run_unconfined(problem: Problem) -> dict[str, Any]:
 
 
 def lacking(missing: Sequence[str], code: str, detail: str, unconfined: dict[str, Any]) -> str:
-    """Return why a gold solution fails in the sandbox, or "" if it passes.
+    """Return the likely reason why a gold solution fails in the sandbox, or "" if it passes.
 
     missing: the packages that the problem needs and that are not installed. code, detail: the code and the message of
     codepref's verdict. unconfined: the result of `run_unconfined`.

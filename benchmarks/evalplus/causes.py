@@ -1,4 +1,4 @@
-"""Rules that name the cause of a difference between codepref and EvalPlus, from further runs of the sample. Pure."""
+"""Rules that name the cause of a difference between verdicts of codepref and of EvalPlus on a sample. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from benchmarks.common.causes import Facts, cause_of, gone_alone
 
 
 def cause_of_difference(facts: Facts) -> str:
-    """Return the sentence of the first rule that applies. The rules of `benchmarks.common.causes` come last.
+    """Return the sentence of the first rule that applies, or "unexplained".
+
+    The rules of this module come first, with `gone_alone` as the second. Then come those of `benchmarks.common.causes`.
 
     facts: the keys of `benchmarks.common.causes.Facts`, and results of further runs:
     no_timeout_factor: codepref's verdict without its timeout factor.
@@ -25,7 +27,7 @@ def cause_of_difference(facts: Facts) -> str:
 def uncounted(facts: Facts) -> str:
     """Return a cause when EvalPlus fails the sample because it did not count all inputs as run.
 
-    The sign is that EvalPlus's own check ran to its end without an exception and counted fewer inputs.
+    The sign is that EvalPlus's own check ran to its end without an exception, but counted fewer inputs than there are.
     """
     for part, check in facts["check"].items():
         if not facts["theirs"]["passed"] and check["ended"] and check["counted"] < check["inputs"]:
@@ -48,9 +50,9 @@ def evalplus_memory(facts: Facts) -> str:
 
 
 def evalplus_input_limit(facts: Facts) -> str:
-    """Return a cause when codepref passes the sample, and EvalPlus's time limit of one input ended it.
+    """Return a cause when codepref passes the sample, and EvalPlus ended it at the time limit of one input.
 
-    The sign is that the sample passes with more time, or that EvalPlus's check of the sample timed out.
+    The sign is that the sample passes in EvalPlus with more time, or that EvalPlus's check of the sample timed out.
     """
     ours, theirs, long_limit = facts["ours"], facts["theirs"], facts["long_limit"]
     part, check = _stopped_part(facts)

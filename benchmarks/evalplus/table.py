@@ -18,7 +18,7 @@ check. "alone" is the verdict of a system that runs one sample at a time. "no ti
 every test may take its whole limit. "30 s" is EvalPlus's verdict when every input may take 30 s. "no 4 GiB" is
 EvalPlus's verdict when, in addition, its memory limit is off."""
 SIDES = (("codepref", "ours"), ("evalplus", "theirs"))
-"""The systems, and the key of each in the verdicts of the runs with one sample at a time."""
+"""The systems, and the key of each system's verdict in `alone`, the runs with one sample at a time."""
 
 
 def document(parts: dict[str, Part]) -> str:
@@ -53,7 +53,7 @@ def agreement(result: Part) -> list[str]:
 def pass_at_k(figures: dict[str, Any]) -> list[list[str]]:
     """Return one row for each source of figures.
 
-    EvalPlus prints a heading and "pass@k:" lines for base, and then a heading and such lines for base and plus.
+    EvalPlus prints a heading and lines such as "pass@1: 0.5" for base, and then the same for base and plus.
     """
     own = (figures["codepref"][part] for part in ("base", "plus"))
     rows = [["codepref", *(", ".join(f"{name} {value:.3f}" for name, value in part.items()) for part in own)]]
@@ -69,7 +69,10 @@ def pass_at_k(figures: dict[str, Any]) -> list[list[str]]:
 
 
 def differences(rows: Sequence[Part]) -> list[str]:
-    """Return a table that counts the differences of each kind, and a table with a row for each of these samples."""
+    """Return the lines of two tables: the number of differences by kind of cause, and a row for each difference.
+
+    Without differences, they are one sentence.
+    """
     if not rows:
         return ["Both systems judge all samples alike.", ""]
     lines = grid(("kind of cause", "samples"), Counter(row["kind"] for row in rows).most_common())
@@ -83,7 +86,7 @@ def differences(rows: Sequence[Part]) -> list[str]:
 
 
 def bigcodebench(result: Part) -> list[str]:
-    """Return a summary, and a table with one row for each problem."""
+    """Return the lines of a summary, and of a table with one row for each problem."""
     lines = [
         f"Gold solutions of the first {result['problems']} problems, 20 s of CPU a suite: {result['passed']} pass. "
         "The second column names the packages that `pip install codepref` does not bring. If a solution "

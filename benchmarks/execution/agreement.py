@@ -15,7 +15,7 @@ Verdicts = Mapping[str, Sequence[Verdict]]
 def disagreeing(verdicts: Verdicts) -> list[int]:
     """Return the indices of the samples that one system passes and another does not.
 
-    Raises ValueError if the systems have different numbers of verdicts, because a lost sample is not an agreement.
+    Raises ValueError if the systems have different numbers of verdicts, since a verdict is then missing.
     """
     counts = {name: len(rows) for name, rows in verdicts.items()}
     if len(set(counts.values())) != 1:
@@ -25,7 +25,7 @@ def disagreeing(verdicts: Verdicts) -> list[int]:
 
 
 def timed_out(verdicts: Verdicts) -> dict[int, list[str]]:
-    """Return for each sample that times out in some system: its index -> the systems that report the time-out."""
+    """Return index of a sample -> the systems in which it times out. Samples that never time out are left out."""
     systems: dict[int, list[str]] = {}
     for name, rows in verdicts.items():
         for index, verdict in enumerate(rows):
@@ -56,7 +56,7 @@ def _short(verdict: Verdict) -> str:
 
 
 def agreement(verdicts: Verdicts) -> dict[str, int]:
-    """Count the samples, those on which all systems agree, and those that each system passes."""
+    """Return the number of samples, of those on which all systems agree, and of those that pass in each system."""
     disagreements = disagreeing(verdicts)
     samples = len(next(iter(verdicts.values())))
     passed = {f"passed by {name}": sum(bool(verdict["passed"]) for verdict in rows) for name, rows in verdicts.items()}

@@ -28,10 +28,11 @@ def _entry_point(test: str) -> str:
 
 
 def cause_of_cell(pair: str, alone: str, solution: str, test: str, detail: str) -> str:
-    """Return the first cause that applies to a cell, or "unexplained". Pure.
+    """Return the first cause that applies to a cell with different codes, or "unexplained".
 
     pair: the code of the reference and the code of codepref, from runs of the whole matrix. alone: the same two codes,
-    from runs of this cell alone. detail: the message of codepref's verdict on the solution.
+    from runs of this cell alone. solution, test: their sources. detail: the message of codepref's verdict on the
+    solution.
     """
     expected, ours = pair
     if expected == "T":

@@ -1,4 +1,4 @@
-"""Runs the fuzz target in tests/execution against the execution engine, and writes its report."""
+"""Runs programs of the fuzzer in tests/execution through the execution engine, and writes a report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.common.samples import read_rows
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fuzz the engine, write the report, and print the first 20 findings. Returns 1 if there is a finding, else 0."""
+    """Fuzz the engine, write the report, and print at most 20 findings. Returns 1 if there is a finding, else 0."""
     sys.path.insert(0, str(ROOT / "tests" / "execution"))
     from fuzzing import fuzz
 

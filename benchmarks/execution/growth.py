@@ -21,8 +21,8 @@ def growth(data: Path, samples: list[Row], axes: dict[str, Sequence[int]], worke
     is the largest number of tests of each problem. A point of "workers" is the number of workers.
 
     The axes of samples and workers use HumanEval's tests and a limit of 1 s. The axis of tests uses self-written tests
-    and a limit of 0.1 s. The axes of workers and tests use the middle one of the numbers of samples. If a point needs
-    more samples than a problem has, copies with a comment are added.
+    and a limit of 0.1 s. The axes of workers and tests use the median of the numbers of samples, or the upper one of
+    two in the middle. If a point needs more samples than a problem has, copies with a comment are added.
     """
     problems = len({row["task_id"] for row in samples})
     points = []

@@ -24,7 +24,7 @@ MAX_EXAMPLES = 20
 MAX_EXAMPLES_PER_SOLUTION = 2
 """The largest number of examples of one pair of codes that come from one solution."""
 LIMITS = {"test_seconds": 0.1, "load_seconds": 1.0, "memory_bytes": 1 << 30}
-"""Limits of the plain processes. When a test may take 0.1 s of CPU, codepref has these limits too."""
+"""Limits of the plain processes. codepref has these limits by default when a test may take 0.1 s of CPU."""
 
 Cells = list[list[str]]
 """Verdict codes by task, solution and test."""
@@ -32,7 +32,10 @@ Log = Callable[[str], None]
 
 
 def tasks_of(data: Path, samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row for each task: `task_id`, `solutions` (programs) and `tests` (sources that codepref extracted)."""
+    """Return one row for each task that has samples.
+
+    Its keys are `task_id`, `solutions` (programs) and `tests` (sources that codepref extracted).
+    """
     folder = data / "codegen16b"
     problems = load_problems(folder / "problems.jsonl.gz")
     tests = load_tests(folder / "tests.jsonl.gz", problems, per_completion=PER_COMPLETION).tests
@@ -53,7 +56,7 @@ def matrix(
     repeats: int,
     log: Log,
 ) -> dict[str, Any]:
-    """Time codepref in fresh processes, run it once on a busy machine, and compare its codes with the reference.
+    """Time codepref in fresh processes, also once on a busy machine, and compare its codes with the reference.
 
     The reference is `benchmarks.execution.reference`. work: the folder in which the codes of the reference are kept.
     machine: the number of workers, and the number of busy processes beside the last run.
@@ -85,7 +88,7 @@ def matrix(
 
 
 def reference_codes(tasks: list[dict[str, Any]], work: Path, processes: int, log: Log, keep: bool = True) -> Cells:
-    """Return the verdict codes of plain processes.
+    """Return the verdict codes of plain processes. Raises RuntimeError if one of them fails.
 
     keep: whether to use a file in `work`. If the file exists, the codes are read from it. Otherwise it is written.
     """
@@ -136,8 +139,8 @@ def compare_cells(tasks: list[dict[str, Any]], expected: Cells, codes: Cells, de
     """Compare codepref's codes with those of the reference. The result has:
 
     counts: code of the reference and code of codepref, such as "PT" -> number of cells.
-    reference_timeouts: the number of cells that timed out in the reference. They are not compared.
-    skipped: the number of other cells that codepref skipped (code S).
+    reference_timeouts: the number of cells that timed out in the reference.
+    skipped: the number of the other cells that codepref skipped (code S).
     counted: the number of all remaining cells. agree: how many of these have the same code in both.
     examples: two codes that differ -> up to 20 cells with these codes.
     """

@@ -1,12 +1,12 @@
 """Simulates pairs of models, and measures how often the gate promotes the second model of a pair.
 
-The gate is a test at a level of 2.5%. If the true pass@1 of the second model is one point lower on average, the gate
-should promote at most 2.5% of such models. Each figure comes from many pairs of models. For each pair, new problems are
-drawn, and each model gives ten answers to each problem. The comparison and the decision are those of a run.
+The gate is a test at a level of 2.5%. If second models have a true pass@1 that is one point lower on average, the gate
+should promote at most 2.5% of them. Each figure comes from many pairs of models. For each pair, new problems are drawn,
+and each model gives ten answers to each problem. The comparison and the decision are those of a run.
 
 Worse models: the first model always solves every problem. The second model loses much on few problems, or little on
-more problems. Intervals often miss such differences. Equal models: both solve most problems always or never, and the
-other problems by chance.
+more problems. The intervals of comparisons often miss such a loss. Equal models: both solve most problems always or
+never, and the other problems by chance.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def promoted(random: np.random.Generator, before: Rates, after: Rates) -> bool:
 
 
 def measure(repeats: int, seed: int) -> list[Row]:
-    """Return one row for each shape and number of problems: the share that is promoted, and its 95% interval.
+    """Return one row for each shape and number of problems.
+
+    A row has the share of second models that the gate promotes, and the 95% interval of this share.
 
     repeats: the number of pairs of models for each row.
     """

@@ -10,8 +10,8 @@ from benchmarks.methods.table import change
 def table(bad: list[dict[str, Any]], good: list[dict[str, Any]], machine: dict[str, Any]) -> str:
     """Return a Markdown document with one line for each training.
 
-    A line has the gate's decision, and the figures if the training was measured. The lines of bad trainings also say
-    how the training ended. bad, good: the rows of results of the trainings.
+    A line has the gate's decision, and the figures of the model unless the training was refused. The lines of bad
+    trainings also say how the training ended. bad, good: one row of results for each training.
     """
     promoted_bad, promoted_good = sum(row["promoted"] for row in bad), sum(row["gate"]["promoted"] for row in good)
     lines = [

@@ -1,8 +1,8 @@
-"""Reads what `codepref export` writes with the trainers' own code, and counts the rows that arrive whole.
+"""Lets trainers' own code read what `codepref export` writes, and counts the rows that arrive whole.
 
-Each trainer is in an environment of its own, since trainers need different versions of the same packages. The folder
-of an environment is given as NAME=FOLDER, and `readers/read_NAME.py` runs with its Python. A reader loads the exported
-file and returns the texts that the trainer's code makes of the rows. Except for TRL, it uses the exported settings. A
+Each trainer is in an environment of its own, since trainers need different versions of the same packages. The folder of
+an environment is given as NAME=FOLDER, and `readers/read_NAME.py` runs with its Python. A reader loads the exported
+files and returns the texts that the trainer's code makes of the rows. Except for TRL, it uses the exported settings. A
 row arrives whole if its prompt part holds each message of the prompt and not the chosen (or the only) answer, its
 answer parts hold the answers, and its label, if it has one, is right.
 """
@@ -54,7 +54,11 @@ def main() -> None:
 
 
 def measure(name: str, environment: Path, ending: str, written: Sequence[Pair]) -> dict[str, Any]:
-    """Export the pairs for one trainer, read them in its environment, and return the counts of each kind."""
+    """Export the pairs for one trainer, and read the files in its environment.
+
+    Returns the versions of the trainer and of transformers, and for each kind the numbers of rows that were exported,
+    were read and arrived whole. Rows are compared in their order.
+    """
     with tempfile.TemporaryDirectory() as folder:
         for kind in KINDS[name]:
             done = export(written, to=name, out=Path(folder) / f"{kind}{ending}", kind=kind)  # type: ignore[arg-type]
@@ -74,7 +78,7 @@ def measure(name: str, environment: Path, ending: str, written: Sequence[Pair]) 
 
 
 def expected_parts(written: Sequence[Pair], kind: str) -> list[dict[str, Any]]:
-    """Return what each row must hold: the texts of the prompt's messages, the answers and the label."""
+    """Return what each row must hold: the texts of the prompt's messages and of the answers, and any label."""
     if kind == "pairs":
         return [
             {"prompt": texts(one.prompt), "chosen": texts(one.chosen), "rejected": texts(one.rejected)}
@@ -96,7 +100,7 @@ def texts(messages: Sequence[Message]) -> list[str]:
 
 
 def holds(row: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
-    """Return whether the parts of a row hold the expected texts.
+    """Return whether the parts of a row hold the expected texts, and its label is the expected one.
 
     The prompt part must not hold the chosen answer, or the answer of a row with one answer.
     """

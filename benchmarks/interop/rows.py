@@ -1,4 +1,4 @@
-"""Pairs that are written for this benchmark. They have parts that a trainer could lose."""
+"""Pairs that were made up for this benchmark. They have parts that a trainer could lose."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUBJECTS = ("numbers", "words", "naïve Zeichen", "漢字", "tabs\tand\nlines", 
 
 
 def pairs(count: int) -> list[Pair]:
-    """Return `count` pairs. Their prompts have a system text, earlier turns, both or neither."""
+    """Return `count` pairs. A prompt has a system message, earlier turns, both or neither, besides the request."""
     return [_pair(number) for number in range(count)]
 
 

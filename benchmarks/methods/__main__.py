@@ -1,9 +1,10 @@
 """Trains the starter with several training methods, and measures the gain on held-out problems and the cost.
 
 Each seed samples ten solutions for each of 500 training problems, and five test completions if a method needs tests.
-Most methods learn from the samples of their seed. `sft` learns from the gold solutions. The online methods and the
-second round of `rpo-2-rounds` sample solutions of their own. The figures are measured on `starter:heldout`. Results
-that --out already has are read and not computed again.
+Most methods learn from the samples of their seed. `sft` learns from the gold solutions. The online methods sample
+solutions of their own. `rpo-2-rounds` trains the model of `rpo` further, with solutions that this model writes, so
+`rpo` must be trained before. The figures are measured on `starter:heldout`. Results that --out already has are read and
+not computed again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from benchmarks.common.results import RESULTS, log
 
 
 def main() -> int:
-    """Collect the results of all seeds, and write figures and table. Results that --out lacks are computed first."""
+    """Collect the results of the chosen seeds and methods, compute those that --out lacks, and write figures and table.
+
+    With --finished, methods that are not finished are left out.
+    """
     from benchmarks.methods.settings import METHODS
 
     plain = argparse.RawDescriptionHelpFormatter

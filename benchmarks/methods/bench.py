@@ -26,7 +26,7 @@ from codepref.training.train import train
 
 
 class Bench:
-    """The samples, verdicts and scores of one seed. They are kept in `folder`, and read from it if they are there."""
+    """The samples, verdicts and scores of one seed. `folder` keeps them, and they are made only once."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.seed = folder, seed
@@ -37,7 +37,7 @@ class Bench:
         self.template = self.recipe.sampling.solution_template
 
     def decoding(self) -> dict[str, Any]:
-        """Return the decoding options for training problems."""
+        """Return the options with which answers to training problems are sampled."""
         sampling = self.recipe.sampling
         return {name: getattr(sampling, name) for name in ("temperature", "top_p", "max_new_tokens")}
 
@@ -62,7 +62,8 @@ class Bench:
     def self_test_verdicts(self) -> Path:
         """Sample tests from the starter, and run the starter's sampled solutions against these tests and probes.
 
-        If `folder` already has the verdicts, nothing runs. Returns the folder of the verdicts.
+        `true_verdicts` must have sampled the solutions. If `folder` already has the verdicts, nothing runs. Returns the
+        folder of the verdicts.
         """
         out = self.folder / "base"
         if not (out / "own" / "summary.json").exists():
@@ -89,9 +90,9 @@ class Bench:
         return out / "own"
 
     def scores(self, model: str, out: Path, label: str) -> Scores:
-        """Return the scores of one greedy and ten sampled answers to each held-out problem.
+        """Return a model's scores from one greedy and ten sampled answers to each held-out problem.
 
-        All models sample with the same seed.
+        All models of this seed sample with the same random numbers. If `out` already has the scores, they are read.
         """
         if not (out / "scores.json").exists():
             evaluation = self.recipe.evaluation
@@ -112,7 +113,7 @@ class Bench:
         return read_scores(out)
 
     def validation(self) -> ValidationSettings:
-        """Return the settings of the validation while training, as in the starter's recipe agreement-dpo."""
+        """Return the settings of the validation during a training, those of the starter's recipe `agreement-dpo`."""
         evaluation, validation = self.recipe.evaluation, self.recipe.validation
         return ValidationSettings(
             codepref.load_problems(validation.problems, limit=validation.limit),
@@ -126,7 +127,7 @@ class Bench:
         )
 
     def pairs(self, verdicts: Path, rule: str) -> Any:
-        """Return at most one pair for each problem, as `rule` chooses it."""
+        """Return the pairs that `rule` chooses, at most one for each problem."""
         return codepref.pair(
             verdicts,
             rule=rule,
@@ -147,7 +148,8 @@ class Bench:
     def training_data(self, method: str) -> tuple[Any, str, int]:
         """Return the data, the start model, and the number of texts that models wrote for the data.
 
-        The data is pairs or single answers. The texts are solutions and test completions.
+        Only for methods that are not online. The data is pairs or single answers. The texts are solutions and test
+        completions.
         """
         base, solutions = self.folder / "base", SOLUTIONS * len(self.train)
         if method == "sft":
@@ -165,7 +167,7 @@ class Bench:
         return self.pairs(verdicts, "all-tests"), "starter", solutions
 
     def base_row(self) -> dict[str, Any]:
-        """Return the figures of the starter before training."""
+        """Return the seed and the figures of the starter before training."""
         scores = self.scores("starter", self.folder / "base" / "scores", "base")
         return {"seed": self.seed, "figures": {item.name: asdict(item) for item in summarise(scores, seed=self.seed)}}
 
@@ -216,7 +218,7 @@ def gold_examples(problems: list[Problem], template: str) -> Examples:
 
 
 def compare_and_gate(base: Scores, aligned: Scores, seed: int) -> dict[str, Any]:
-    """Compare two models. Returns a dict with `figures` and `gate`.
+    """Compare a trained model with its base model. Returns a dict with `figures` and `gate`.
 
     figures: name -> the figure with its paired difference. gate: the decision of the gate under its default settings.
     """

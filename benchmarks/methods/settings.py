@@ -12,7 +12,7 @@ STEADY = replace(
 )
 """Settings of the online methods. A training that validation does not end early samples about 5,000 answers.
 
-`Bench.true_verdicts` samples this number too.
+For the other methods, `Bench.true_verdicts` samples this number too.
 """
 ONLINE = {
     "grpo": OnlineSection(reward="share", max_new_tokens=120),

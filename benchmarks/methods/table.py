@@ -14,14 +14,15 @@ FIGURES = ("pass@1 greedy", "pass@1", "pass@10")
 
 
 def change(item: dict[str, float]) -> str:
-    """Return a figure before and after training in percent, and the paired difference with its interval in points."""
+    """Return a figure before and after training in percent, and the difference and its interval in points."""
     return f"{before_and_after(item)}, {points(item)}"
 
 
 def table(bases: list[dict[str, Any]], rows: list[dict[str, Any]], command: str, machine: dict[str, Any]) -> str:
     """Return a Markdown document with a table of all figures.
 
-    The table has lines for the starter with each seed, for each method with each seed, and for each method's mean.
+    The table has lines for the starter with each seed, for each method with each seed, and for the mean of each
+    method's differences.
 
     bases: the starter's figures, one row for each seed. rows: one row for each method and seed.
     """

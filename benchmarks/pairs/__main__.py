@@ -6,9 +6,10 @@ decide which solutions are correct: those of HumanEval+, of the starter and of M
 
 Protocol: The tests are at most the first five asserts of each test completion. A draw takes J solutions and K asserts.
 Asserts are drawn with replacement, so a text that the model wrote often is drawn often. The published solutions are
-drawn with replacement too. A rule gives at most one pair for each problem and draw. The pairs of all problems and draws
-are sorted by confidence. The number of kept pairs is 20%, and then 30%, of problems x draws. If a rule gives fewer
-pairs, each missing pair counts as wrong. A pair is right if the chosen solution is correct and the rejected one is not.
+drawn with replacement too. Of the pairs that a rule makes from a draw, only the first one counts. The pairs of all
+problems and draws are sorted by confidence. The number of kept pairs is 20%, and then 30%, of problems x draws. If a
+rule gives fewer pairs, each missing pair counts as wrong. A pair is right if the chosen solution is correct and the
+rejected one is not.
 
 The form of the rule `agreement` is also chosen with one source left out at a time; see leave_out.py.
 """

@@ -1,11 +1,12 @@
-"""Measures what codepref's trainings gain on a real model with 135 million parameters, on a CPU.
+"""Measures what codepref's trainings gain on a real model, such as SmolLM2-135M-Instruct.
 
-measure   do the pending stages: sample, run, pair, train and score. A killed command goes on where it was
+measure   do the pending stages: sample, run, pair, train and score. After a kill, the same command goes on
 plan      show which stages are done and which are pending
-table     write the results of the finished rows
-pilot     compare settings of trainings on the validation problems
+table     write the results of the scored rows
+pilot     compare learning rates on the validation problems
 
-benchmarks/real_model/README.md says how to get the model and the data, and how long the stages take.
+benchmarks/real_model/README.md says how to get the model and the data. benchmarks/README.md says how long the commands
+take.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def _pilot(options: argparse.Namespace) -> int:
 
 
 def command_of(options: argparse.Namespace) -> str:
-    """Return the command that measures all rows, without paths, which mean nothing on another machine."""
+    """Return the command that measures all rows with these options. Words such as DATA stand for the paths."""
     words = ["python -m benchmarks.real_model measure --data DATA --model MODEL"]
     for one in fields(Sizes):
         value = getattr(options, one.name)
@@ -153,7 +154,7 @@ def command_of(options: argparse.Namespace) -> str:
 
 
 def sizes_of(options: argparse.Namespace) -> Sizes:
-    """Return the sizes of the options."""
+    """Return the sizes that the options give."""
     return Sizes(**{one.name: getattr(options, one.name) for one in fields(Sizes)})
 
 

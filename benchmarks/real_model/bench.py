@@ -38,9 +38,9 @@ from codepref.training.train import train
 
 Result = dict[str, Any]
 TEMPERATURE, TOP_P = 0.8, 0.95
-"""How answers are sampled, for learning and for scores."""
+"""How answers are sampled, for learning, for validation and for scores."""
 SECOND_ROUND = 1000
-"""What is added to the seed of answers that a trained model writes."""
+"""What is added to the seed when a trained model writes solutions to learn from."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,9 @@ class Bench:
     """What the stages need.
 
     folder: the folder of all seeds. rows: all rows by name. model: the folder of the base model. engine: the server
-    that answers, or an empty section for codepref's own engine. scale: the processes of codepref's own engine. Their
-    number does not change the answers.
+    that answers, or an empty section for codepref's own engine. While a model trains, codepref's own engine always
+    answers. scale: the processes of codepref's own engine, or None for one. Their number usually does not change the
+    answers.
     """
 
     folder: Path
@@ -61,7 +62,7 @@ class Bench:
     scale: ScaleSection | None = None
 
     def do(self, stage: Stage) -> Result:
-        """Do the work of a stage, and return its result. A stage that was killed goes on where it was."""
+        """Do the work of a stage, and return its result. Sampling, scores and trainings go on after a kill."""
         work: Mapping[str, Callable[[Stage], Result]] = {
             "sample": lambda stage: self._sample(stage, "solutions"),
             "tests": lambda stage: self._sample(stage, "tests"),
@@ -74,11 +75,11 @@ class Bench:
         return work[stage.step](stage)
 
     def place(self, seed: int, owner: str) -> Path:
-        """Return the folder of a row."""
+        """Return the folder of a row for a seed."""
         return self.folder / f"seed-{seed}" / owner
 
     def model_of(self, seed: int, owner: str) -> str:
-        """Return the folder of a row's model."""
+        """Return the folder of a row's model. For "" and `base`, this is the base model."""
         return self.model if owner in ("", BASE) else str(self.place(seed, owner) / "model")
 
     def _sample(self, stage: Stage, kind: str) -> Result:
@@ -111,7 +112,7 @@ class Bench:
         return self._pass_rates(place / "true")
 
     def _own(self, stage: Stage) -> Result:
-        """Run the base model's solutions against its own tests and probes. The rules choose from these verdicts."""
+        """Run the base model's solutions against its own tests and probes. Rules for self-written tests need them."""
         place = self.place(stage.seed, BASE)
         solutions, tests = (place / "samples" / f"{kind}.jsonl" for kind in ("solutions", "tests"))
         line = _line(stage, "solutions")
@@ -168,7 +169,7 @@ class Bench:
         return facts | {"tokens_read": round(read), "settings": asdict(settings)}
 
     def _data(self, seed: int, row: Row) -> tuple[Any, TrainingSection]:
-        """Return what the row learns from, and the settings of its training."""
+        """Return the answers or pairs from which the row learns, and the settings of its training."""
         if row.data == "gold":
             return gold_examples(self.split.train), row.training
         if row.data in ("passing", "answers"):
@@ -216,7 +217,7 @@ class Bench:
 
 
 def gold_examples(problems: Sequence[Problem]) -> Examples:
-    """Return the gold solutions in a block of code, as demonstrations. Problems without one are left out."""
+    """Return the gold solutions as demonstrations, each in a block of code. Problems without one are left out."""
     return Examples(
         [
             Example(

@@ -1,4 +1,4 @@
-"""What the figures say about claims of the three papers, and about this project's own question. Pure."""
+"""What the figures say about claims of three papers, and about this project's own questions. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codepref.evaluation.comparison import Comparison
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim that one row is better than another. held: the held-out set on which it is judged."""
+    """A claim that `row` is better than `against`. held: the held-out set on which it is judged, or `both sets`."""
 
     paper: str
     text: str
@@ -33,11 +33,14 @@ CLAIMS = (
 )
 """The claims that the rows can examine. Claims on PPO, on judges and on a pool of models need other runs."""
 SHARE = 0.8
-"""The share of the gain by true tests that pairs by agreement should reach."""
+"""The share of the gain of pairs by true tests that pairs by agreement should reach."""
 
 
 def verdict(comparison: Comparison | None) -> str:
-    """Return whether a claim that a difference is above 0 is supported, contradicted or open, by its 95% interval."""
+    """Return whether the 95% interval supports the claim that the difference is above 0.
+
+    The result is `supported`, `contradicted`, `open`, or `not measured` without a comparison.
+    """
     if comparison is None:
         return "not measured"
     if comparison.low > 0:
@@ -46,14 +49,14 @@ def verdict(comparison: Comparison | None) -> str:
 
 
 def shown(comparison: Comparison | None) -> str:
-    """Return the difference and its interval in points, or a dash."""
+    """Return the difference and its interval in percentage points, or a dash for None."""
     if comparison is None:
         return "–"
     return points({"difference": comparison.difference, "low": comparison.low, "high": comparison.high})
 
 
 def claim_lines(figures: Figures) -> list[str]:
-    """Return the lines of the section on the claims."""
+    """Return the lines of the table of the claims."""
     cells = []
     for claim in CLAIMS:
         compared = figures.comparison(claim.against, claim.row, SAMPLED, claim.held)
@@ -63,7 +66,7 @@ def claim_lines(figures: Figures) -> list[str]:
 
 
 def question_lines(figures: Figures) -> Iterator[str]:
-    """Yield the sentences on the project's own questions: the baseline, and pairs without true tests."""
+    """Yield lines on two questions: which rows beat the baseline, and how much pairs without true tests gain."""
     preferences = [name for name, row in ROWS.items() if row.data in ("pairs", "answers")]
     compared = {
         name: found for name in preferences if (found := figures.comparison(BASELINE, name, SAMPLED)) is not None

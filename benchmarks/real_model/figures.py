@@ -1,8 +1,8 @@
 """Scores of rows over seeds and held-out sets, and their paired comparisons. Pure.
 
 The problem is the unit: the counts of a problem are summed over the seeds, and intervals are over problems. Two rows
-are compared on the seeds that both have. The intervals do not hold how much trainings with further seeds would differ;
-`by_seed` shows the difference of each seed.
+are compared on the seeds that both have. The intervals do not show how much trainings with further seeds would differ.
+`by_seed` therefore gives the difference of each seed.
 """
 
 from __future__ import annotations
@@ -38,17 +38,20 @@ class Figures:
         return sorted(set.intersection(*({seed for name, seed in self.scores if name == row} for row in rows)))
 
     def score(self, row: str, name: str, held: str = BOTH) -> Score | None:
-        """Return a figure of a row over all its seeds, or None if the row was not measured on the set."""
+        """Return the figure `name` of a row over all its seeds, or None if the row was not measured on the set."""
         scores = self._pooled(row, self.seeds(row), held)
         return next((one for one in summarise(scores) if one.name == name), None)
 
     def comparison(self, base: str, row: str, name: str, held: str = BOTH) -> Comparison | None:
-        """Return the paired difference `row` - `base` of a figure, or None if the rows have no common seed."""
+        """Return the paired difference `row` - `base` of the figure `name`.
+
+        The result is None if the rows have no common seed, or the set holds no problem.
+        """
         seeds = self.seeds(base, row)
         return self._compared(base, row, seeds, name, held) if seeds else None
 
     def by_seed(self, base: str, row: str, name: str, held: str = BOTH) -> list[float]:
-        """Return the difference of each common seed."""
+        """Return the difference `row` - `base` of the figure `name` for each common seed."""
         found = [self._compared(base, row, [seed], name, held) for seed in self.seeds(base, row)]
         return [one.difference for one in found if one]
 
@@ -63,7 +66,7 @@ class Figures:
 
 
 def on_set(scores: Scores, held: str) -> Scores:
-    """Return the scores on one held-out set, or on both."""
+    """Return the scores on one held-out set, or on both sets."""
     start = "" if held == BOTH else SETS[held]
     return Scores(scores.label, tuple(one for one in scores.problems if one.task_id.startswith(start)), scores.ks)
 

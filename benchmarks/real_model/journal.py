@@ -1,4 +1,7 @@
-"""Which stages are done, and how long they took. A stage that is done has a file, which is written last."""
+"""Which stages are finished, and how long they took. A stage that is finished has a file, which is written last.
+
+A stage that failed is finished too.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from codepref.errors import UserError
 from codepref.storage.files import read_json, write_json
 
 CLOCK_SECONDS = 20.0
-"""The seconds after which the running stage's time is written again. A kill loses at most the time since then."""
+"""The seconds after which the running stage's times are written again. A kill loses only the time since then."""
 
 
 class Journal:
@@ -30,7 +33,7 @@ class Journal:
         return self.folder / f"seed-{stage.seed}" / stage.owner / f"{stage.step}.json"
 
     def result(self, stage: Stage) -> dict[str, Any] | None:
-        """Return what a finished stage wrote, or None if it is not finished.
+        """Return what a finished stage wrote, or None if the stage is not finished.
 
         `seconds` and `cpu_seconds` are the times of all tries of the stage.
         """
@@ -38,7 +41,7 @@ class Journal:
         return dict(read_json(file)) if file.exists() else None
 
     def done(self) -> dict[Stage, dict[str, Any]]:
-        """Return the results of all finished stages."""
+        """Return the results of all finished stages, also of those that failed."""
         found = {}
         for file in sorted(self.folder.glob("seed-*/*/*.json")):
             document = read_json(file)
@@ -76,7 +79,8 @@ class Journal:
 class _Clock:
     """Measures the wall-clock seconds and the CPU seconds of a stage, and adds those of earlier tries.
 
-    The CPU seconds are those of this process and of its children that have ended.
+    The CPU seconds are those of this process and of its children that have ended. An earlier try that was killed counts
+    up to the last time that was written.
     """
 
     def __init__(self, file: Path) -> None:
@@ -95,7 +99,7 @@ class _Clock:
         write_json(self._file, self.times())
 
     def times(self) -> dict[str, float]:
-        """Return the seconds of all tries up to now."""
+        """Return the seconds and the CPU seconds of all tries up to now."""
         return {
             "seconds": round(self._earlier["seconds"] + time.monotonic() - self._wall, 1),
             "cpu_seconds": round(self._earlier["cpu_seconds"] + _cpu_seconds() - self._cpu, 1),

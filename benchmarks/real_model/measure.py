@@ -27,9 +27,10 @@ SETTINGS = "settings.json"
 
 
 def open_bench(options: argparse.Namespace, sizes: Sizes, rows: Mapping[str, Row] = ROWS) -> Bench:
-    """Return the bench of the folder --out, which holds results of one set of problems, sizes, model and engine.
+    """Return the bench of the folder --out, and write the settings that all its results share into it.
 
-    Raises UserError if the folder holds results of others.
+    Raises UserError if the folder holds results with other problems, sizes, another model or another engine. Raises the
+    errors of `load_problems`, `split` and `resolve_model`.
     """
     folder, data, model = options.out, options.data, options.model
     engine = EngineSection(preset=options.engine, python=options.engine_python, options=options.engine_options)
@@ -42,7 +43,7 @@ def open_bench(options: argparse.Namespace, sizes: Sizes, rows: Mapping[str, Row
 
 
 def identity(found: Split, sizes: Sizes, model: str, engine: EngineSection) -> dict[str, Any]:
-    """Return what all results of a folder have in common, and facts for the results file."""
+    """Return the settings that all results of a folder share, which are also facts for the results file."""
     parts = {name: getattr(found, name) for name in ("train", "validation", "heldout")}
     starts = {name: f"{name}/" for name in ("Mbpp", "HumanEval")}
     held = {name: sum(one.task_id.startswith(start) for one in found.heldout) for name, start in starts.items()}
@@ -64,7 +65,10 @@ def identity(found: Split, sizes: Sizes, model: str, engine: EngineSection) -> d
 
 
 def check_same(file: Path, settings: dict[str, Any], what: str) -> None:
-    """Write the settings to `file`, or raise UserError if the file holds others."""
+    """Write the settings to `file` if it does not exist.
+
+    Raises UserError if it holds other settings. what: the beginning of the message.
+    """
     if not file.exists():
         write_json(file, settings)
         return
@@ -77,11 +81,14 @@ def check_same(file: Path, settings: dict[str, Any], what: str) -> None:
 def measure(
     bench: Bench, names: Collection[str], seeds: Collection[int], on_score: Callable[[], Any] = lambda: None
 ) -> int:
-    """Do the pending stages of the named rows. Returns the number of stages that are not done at the end.
+    """Do the pending stages of the named rows. Returns the number of stages that failed or were left out.
 
-    on_score: called when a row is finished, so that the results hold it at once.
+    on_score: called after the score stage of each row, so that the results hold the row at once.
+
     A stage whose input or result is refused, such as a training that diverges, is kept as failed. The later stages of
-    the row, and those of a row that starts from it, are left out. Other errors end the work, and the next call goes on.
+    the row, and those of a row that starts from it, are left out. Other errors end the work. The next call then does
+    the stage again. Raises UserError if another process works in the folder, or a row was measured there with other
+    settings.
     """
     journal = Journal(bench.folder)
     stages = plan(bench.rows, names, seeds)
@@ -105,7 +112,7 @@ def measure(
 
 
 def row_settings(row: Row) -> dict[str, Any]:
-    """Return what decides the results of a row. Of the training, only keys without their default values are kept."""
+    """Return what decides the results of a row. Of its training, default values do not count."""
     defaults = asdict(TrainingSection())
     training = {key: value for key, value in asdict(row.training).items() if value != defaults[key]}
     training.pop("checkpoint_minutes", None)
@@ -113,7 +120,7 @@ def row_settings(row: Row) -> dict[str, Any]:
 
 
 def blocked(journal: Journal, rows: Mapping[str, Row], stage: Stage) -> bool:
-    """Return whether an earlier stage of the row has failed, or one of the row from which it starts."""
+    """Return whether a stage of the stage's row has failed, or a stage of the row from which this row starts."""
     owners = filter(None, (stage.owner, rows[stage.owner].start))
     names = [f"{owner}/{step}" for owner in owners for step in STEPS]
     return any("failed" in (journal.result(Stage(stage.seed, name)) or {}) for name in names)
@@ -141,7 +148,7 @@ def state(journal: Journal, stages: Sequence[Stage], last: Stage) -> str:
 
 
 def plan_lines(folder: Path, names: Collection[str], seeds: Collection[int]) -> list[str]:
-    """Return a line for each stage: its minutes, or that it is pending."""
+    """Return a line for each stage: its minutes, or that it failed or is pending."""
     done = Journal(folder).done()
     lines = []
     for stage in plan(ROWS, names, seeds):
@@ -152,7 +159,7 @@ def plan_lines(folder: Path, names: Collection[str], seeds: Collection[int]) -> 
 
 
 def write_results(folder: Path, results: Path) -> str:
-    """Write real_model.json and real_model.md from what `folder` holds, and return the table."""
+    """Write real_model.json and real_model.md into `results` from what `folder` holds, and return the Markdown."""
     from benchmarks.real_model.results import collect
     from benchmarks.real_model.table import table
 

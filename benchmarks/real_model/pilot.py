@@ -1,7 +1,7 @@
-"""Compares settings of trainings. Only training and validation problems are used, no held-out problem.
+"""Compares learning rates. Models are scored on the validation problems, and answer no held-out problem.
 
-Each variant is one row with other settings. It is trained like a row of the table, and its model is scored on the
-validation problems with more answers than the probes have.
+A variant is a row with another learning rate, or the base model. It is trained like a row of the table. Its model is
+scored on the validation problems like other models on the held-out problems.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def variants() -> dict[str, Row]:
 
 
 def best_rates(passed: Mapping[str, float]) -> dict[str, float]:
-    """Return the rate of each row with the highest pass@1, and of equal ones the lowest. passed: variant -> pass@1."""
+    """Return for each row the rate with the highest pass@1, and of equal ones the lowest. passed: variant -> pass@1."""
     best: dict[str, float] = {}
     for name, rates in RATES.items():
         found = [(passed[label], -rate) for rate in rates if (label := f"{name}-{rate:.0e}") in passed]
@@ -46,7 +46,10 @@ def best_rates(passed: Mapping[str, float]) -> dict[str, float]:
 
 
 def run_pilot(options: argparse.Namespace) -> int:
-    """Train and score the variants, write pilot.md into the folder, and return the exit status."""
+    """Train and score the variants, write pilot.json and pilot.md into the folder, and return the exit status.
+
+    With --list, only the names of the variants are printed.
+    """
     rows = variants()
     names = [name for name in rows if not options.only or name == BASE or any(text in name for text in options.only)]
     if options.list:

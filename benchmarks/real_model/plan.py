@@ -1,8 +1,9 @@
 """The stages of the rows, and which of them are pending. Pure.
 
-A stage is named `OWNER/STEP`. The owner is a row. The steps of a trained row are `pairs`, `train` and `score`. The
-base model, and a row whose model writes the solutions of another row, also have the steps `sample` and `execute`. The
-base model can also have `tests` (it writes tests) and `own` (its solutions run against these tests).
+A stage is named `OWNER/STEP`. The owner is a row. A trained row has the steps `train` and `score`, and before them
+`pairs` if it learns from pairs. The base model has the step `score`. The base model, and a row whose model writes the
+solutions of another row, also have the steps `sample` and `execute`. The base model can also have `tests` (it writes
+tests) and `own` (its solutions run against these tests).
 """
 
 from __future__ import annotations
@@ -35,12 +36,15 @@ class Stage:
 
 
 def uses_own_tests(row: Row) -> bool:
-    """Return whether the row's pairs come from tests that the model wrote."""
+    """Return whether the row's pairs are chosen by tests that the model wrote."""
     return bool(row.pairing) and load_rule(str(row.pairing["rule"])).tests != "true"
 
 
 def samplers(row: Row, rows: Mapping[str, Row]) -> list[str]:
-    """Return the stages whose answers the row learns from. A row that starts from another one learns from both."""
+    """Return the names of the stages that write the answers from which the row learns.
+
+    A row that starts from another row learns from the answers of the base model and of the other row's model.
+    """
     if row.data in ("", "gold"):
         return []
     stages = [*samplers(rows[row.start], rows), f"{row.start}/sample"] if row.start else [f"{BASE}/sample"]
@@ -81,15 +85,15 @@ def plan(rows: Mapping[str, Row], names: Collection[str], seeds: Collection[int]
 
 
 def pending(stages: Iterable[Stage], done: Collection[Stage]) -> list[Stage]:
-    """Return the stages that are not done, in their order."""
+    """Return the stages that are not in `done`, in their order."""
     return [stage for stage in stages if stage not in done]
 
 
 def expected_seconds(stages: Iterable[Stage], seconds: Mapping[Stage, float]) -> tuple[float, int]:
-    """Return the sum of the expected seconds of stages, and the number of stages for which nothing is expected.
+    """Return the sum of the expected seconds of stages, and the number of stages whose seconds are unknown.
 
-    A stage is expected to take as long as the done stages of the same step took on average. seconds: those of the done
-    stages.
+    A stage is expected to take as long as the finished stages of the same step took on average. Its seconds are unknown
+    if no stage of this step is finished. seconds: the seconds of the finished stages.
     """
     total, unknown = 0.0, 0
     for stage in stages:

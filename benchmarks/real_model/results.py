@@ -18,7 +18,7 @@ TRAINED = ("pairs", "steps", "kept_step", "stopped", "warnings", "tokens_read", 
 
 
 def collect(folder: Path, rows: Mapping[str, Row], heldout: Sequence[str]) -> Document:
-    """Return the rows that are scored, the stages that failed, and facts of the shared stages.
+    """Return the rows that are scored, the stages that failed, and the results of sampling and execution.
 
     folder: the folder of all seeds. heldout: the ids of the held-out problems, in the order of the counts.
     """
@@ -85,7 +85,10 @@ def _row(
 
 
 def counts(scores: Scores, heldout: Sequence[str]) -> Document:
-    """Return {kind: {"correct", "n"}} with the counts of each held-out problem, as texts of numbers."""
+    """Return the numbers of correct and of all answers to each held-out problem, for each kind of scores.
+
+    Example with two held-out problems: {"greedy": {"correct": "0 1", "n": "1 1"}, ...}.
+    """
     found: Document = {}
     for kind in KINDS:
         problems = scores.of_kind(kind)
@@ -97,7 +100,7 @@ def counts(scores: Scores, heldout: Sequence[str]) -> Document:
 
 
 def read_counts(row: Mapping[str, Any], heldout: Sequence[str]) -> Scores:
-    """Return the scores that `counts` wrote into a row of the document."""
+    """Return the scores from a row of the document, which holds what `counts` returned."""
     problems = []
     for kind in KINDS:
         numbers = [list(map(int, row[kind][name].split())) for name in ("n", "correct")]

@@ -1,4 +1,4 @@
-"""The settings of the benchmark: sizes, decoding, trainings, and the rows of the table."""
+"""The settings of the benchmark: sizes, the prompt for tests, trainings, and the rows of the table."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SETS = {"MBPP+": "Mbpp/", "HumanEval+": "HumanEval/"}
 
 @dataclass(frozen=True)
 class Sizes:
-    """The numbers of problems and answers. Results with different sizes cannot share a folder.
+    """The numbers of problems and answers. Results with different sizes are not kept in one folder.
 
-    train, validation, heldout: the largest number of problems of each part of the split, and of each held-out set. 0
-    takes all. solutions, tests: answers of each kind to each training problem. max_new_tokens: the largest number of
-    tokens in an answer. validation_samples: answers to each validation problem in a probe. probes: about how many
-    probes a training has, besides the probe of the start model. heldout_samples: sampled answers to each held-out
-    problem, besides one greedy answer.
+    train, validation: the largest number of problems of this part of the split. heldout: the largest number of problems
+    of each held-out set. 0 takes all. solutions, tests: answers of each kind to each training problem. max_new_tokens:
+    the largest number of tokens in an answer. validation_samples: answers to each validation problem in a probe.
+    probes: about how many probes a training has, besides the probe of the start model. heldout_samples: sampled answers
+    to each held-out problem, besides one greedy answer.
     """
 
     train: int = 0
@@ -45,13 +45,15 @@ class Row:
     """One row of the table: a training, or the base model.
 
     text: what the model learns from, in words.
-    data: "" for the base model, which is not trained. "gold": the problems' own solutions. "passing": own solutions
-    that pass the true tests. "answers": own solutions, labelled by the true tests. "pairs": the pairs that `pairing`
-    describes. "chosen": the chosen answers of such pairs, with as many training steps as "pairs" would take.
+    data: "" for the base model, which is not trained. "gold": the problems' gold solutions. "passing": solutions of the
+    base model that pass the true tests. "answers": solutions of the base model, labelled by the true tests. "pairs":
+    the pairs that `pairing` describes; KTO learns from their single answers. "chosen": only the chosen answers of these
+    pairs, with as many training steps as "pairs" would take.
     training: the settings of the training.
     pairing: arguments of `codepref.pair`, such as the rule.
-    seeds: with how many seeds the row is measured. The seeds are 0, 1 and so on.
-    start: another row, whose model writes this row's solutions and is trained further. "" is the base model.
+    seeds: the number of seeds with which the row is measured. The seeds are 0, 1 and so on.
+    start: the row whose model is trained further. This model also writes the solutions from which the row learns, in
+    place of the base model. "" stands for the base model.
     """
 
     name: str
@@ -97,7 +99,10 @@ ROWS: Mapping[str, Row] = {row.name: row for row in _ROWS}
 
 
 def with_rates(rows: Mapping[str, Row], sft: float, pairs: float) -> dict[str, Row]:
-    """Return the rows with other learning rates: that of supervised trainings, and that of all others."""
+    """Return the rows with other learning rates.
+
+    sft: the rate of the methods `sft` and `rft`. pairs: the rate of all other methods.
+    """
     rate = {True: sft, False: pairs}
     return {
         name: replace(row, training=replace(row.training, learning_rate=rate[row.training.method in ("sft", "rft")]))

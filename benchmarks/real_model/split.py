@@ -14,7 +14,11 @@ from codepref.records import Problem
 
 @dataclass(frozen=True)
 class Split:
-    """The problems by their use. heldout: of both sets. contaminated: training problems that contain a held-out one."""
+    """The problems by their use.
+
+    heldout: the held-out problems of both sets. contaminated: the ids of problems that are left out of `train` because
+    they contain a held-out problem.
+    """
 
     train: list[Problem]
     validation: list[Problem]
@@ -23,11 +27,12 @@ class Split:
 
 
 def split(mbpp: Sequence[Problem], humaneval: Sequence[Problem], sizes: Sizes, seed: int = SPLIT_SEED) -> Split:
-    """Split MBPP+ into problems for training, for validation and held-out ones, and add HumanEval+ to the last.
+    """Split MBPP+ into training, validation and held-out problems, and add HumanEval+ to the held-out ones.
 
-    Only the ids of the problems and the seed decide, so the order of the files has no influence. A limit in `sizes`
-    takes the first problems of a part, and never moves a problem to another part. Training problems that contain a
-    held-out problem are left out, whatever the limits are. Raises UserError if no training problem remains.
+    The ids of the problems and the seed decide the part of each problem, so the order of the files has no influence. A
+    limit in `sizes` takes the first problems of a part, and never moves a problem to another part. Training problems
+    that contain a held-out problem are left out, whatever the limits are. Raises UserError if no training problem
+    remains.
     """
     mixed = shuffled(mbpp, seed)
     validation, heldout, train = mixed[:VALIDATION], mixed[VALIDATION:][:HELDOUT], mixed[VALIDATION + HELDOUT :]

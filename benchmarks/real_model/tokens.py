@@ -13,7 +13,7 @@ from codepref.training.examples import Examples
 
 
 def count_answers(file: Path, model: str) -> dict[str, Any]:
-    """Return how many answers a file holds, their tokens with end tokens, and the share that reached their end."""
+    """Return the number of answers in a file, of their tokens with end tokens, and the share of finished answers."""
     tokenizer = load_tokenizer(model)
     rows = [row for _, row in read_jsonl(file)]
     encoded = tokenizer([row["completion"] for row in rows], add_special_tokens=False)["input_ids"]
@@ -26,7 +26,10 @@ def count_answers(file: Path, model: str) -> dict[str, Any]:
 
 
 def mean_length(data: Examples | Sequence[Pair], model: str) -> float:
-    """Return the mean number of tokens in a training row: the prompt once, and its one or two answers."""
+    """Return the mean number of tokens in a row of training data: its prompt, and its one or two answers.
+
+    `max_length` does not cut the texts here.
+    """
     tokenizer = load_tokenizer(model)
     lengths = []
     for prompt, answers in _rows(data):

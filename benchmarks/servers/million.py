@@ -21,7 +21,8 @@ KILL_AT = 0.9
 def measure_many(problems: int, n: int, per_call: int) -> dict[str, Any]:
     """Sample `n` answers to each of `problems` problems, `per_call` answers a call, with one kill.
 
-    Returns the figures of the command until it was killed and of the command that continued it, and checks of the rows.
+    Returns the figures of the command that was killed and of the command that continued it, counts of the server, and
+    counts of missing and misplaced rows.
     """
     with ScriptedServer("--several") as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -48,7 +49,7 @@ def _write_problems(path: Path, count: int) -> None:
 
 
 def _run(command: list[str], server: ScriptedServer, kill_at: int | None) -> dict[str, Any]:
-    """Run the command to its end, or kill it when the server has answered `kill_at` calls.
+    """Run the command to its end, or kill it when the server has answered `kill_at` calls. Returns its figures.
 
     Raises SystemExit if the command fails and `kill_at` is None.
     """
@@ -81,7 +82,7 @@ def _run(command: list[str], server: ScriptedServer, kill_at: int | None) -> dic
 
 
 def _check(path: Path, problems: int, n: int) -> dict[str, int]:
-    """Return how many rows there are, how many are missing, and how many stand at the place of another row."""
+    """Return the numbers of rows, of missing rows, and of rows that stand at the place of another row."""
     rows = misplaced = 0
     with path.open("rb") as stream:
         for place, line in enumerate(stream):
@@ -92,7 +93,7 @@ def _check(path: Path, problems: int, n: int) -> dict[str, int]:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Return the processor time of a process in seconds, or 0 if it has ended."""
+    """Return the CPU seconds of a process, or 0 if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

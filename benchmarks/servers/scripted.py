@@ -1,4 +1,4 @@
-"""Starts the scripted server (tests/servers/scripted_server.py), and builds the commands that use it."""
+"""Starts the scripted server (tests/servers/scripted_server.py), and makes the inputs and commands that use it."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ class ScriptedServer:
 def write_inputs(folder: Path, url: str, problems: int, members: int, concurrency: int, timeout: float) -> None:
     """Write instructions, a pool and a judge to `folder`.
 
-    members: the number of models in the pool. concurrency: how many calls each member gets at once. The judge gets as
-    many at once as all members together. timeout: the seconds that a call may take.
+    url: the address of the server. problems: the number of instructions. members: the number of models in the pool.
+    concurrency: how many calls each member may get at once. The judge may get as many at once as all members together.
+    timeout: the seconds that a call may take.
     """
     rows = (
         {"instruction": f"Write a program that does thing {number}. " + "Mind the details. " * 30}

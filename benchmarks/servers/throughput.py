@@ -1,4 +1,4 @@
-"""Measures calls a second and memory against a server that answers slowly and never fails."""
+"""Measures calls a second and memory of commands that call a server, which answers slowly and never fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from benchmarks.servers.scripted import ScriptedServer, commands, write_inputs
 
 
 def measure_throughput(problems: int) -> dict[str, Any]:
-    """Run both commands, and return the figures of each command. problems: the number of instructions."""
+    """Run `codepref respond` and `codepref judge`, and return the figures of each command.
+
+    problems: the number of instructions. Raises SystemExit if one of them fails.
+    """
     result: dict[str, Any] = {}
     with ScriptedServer("--seconds", "0.2", "--at-once", "64") as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -43,7 +43,7 @@ def {name}(values, factor=1):
 
 
 def rows(count: int) -> Iterator[dict[str, Any]]:
-    """Yield rows in the form of OpenCodeInstruct."""
+    """Yield `count` rows in the form of OpenCodeInstruct."""
     generator, words = random.Random(0), TEXT.split()
     judgement = {
         name: {"score": 5, "justification": "x" * 200}
@@ -66,7 +66,7 @@ def rows(count: int) -> Iterator[dict[str, Any]]:
 
 
 def main() -> int:
-    """Write the rows, inspect them, and write the figures."""
+    """Write the rows into a temporary file, inspect it, and write the figures."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks.sources", description=__doc__, formatter_class=plain)
     parser.add_argument("--rows", type=int, default=1_000_000, help="default: 1,000,000, about 3 GB on disk")

@@ -27,7 +27,7 @@ TEST_SAMPLES = 4
 
 
 def build(out: Path, seed: int, settings: Settings) -> list[str]:
-    """Train the starter, write it to `out` and measure it. Return lines of text with the figures.
+    """Train the starter, write it with its figures to `out`, and return lines of text with the figures.
 
     seed: the seed of the weights, of the training texts and of the sampling.
     """
@@ -57,8 +57,8 @@ def measure(model: Path, seed: int = 0) -> dict[str, float]:
     """Measure a model on the held-out problems, and return shares by name.
 
     The shares are pass@1 greedy and sampled, pass@10, the share of problems with right and wrong samples, and the share
-    of the model's own tests that are right. A test is right when the gold solution passes it. Sampled
-    solutions and tests have temperature 0.8 and top_p 1. model: the folder of the model.
+    of the model's distinct tests that are right. A test is right when the gold solution passes it. Sampled solutions
+    and tests have temperature 0.8 and top_p 1. model: the folder of the model.
     """
     from codepref import api
 
@@ -111,7 +111,7 @@ def own_tests(problems: Sequence[Problem], rows: Sequence[Mapping[str, Any]]) ->
 
 
 def model_card(figures: Sequence[str], settings: Settings) -> str:
-    """Return the text of README.md in the folder of the weights."""
+    """Return the text of README.md in the folder of the model."""
     listed = "\n".join(f"- {figure}" for figure in figures)
     return f"""---
 license: apache-2.0

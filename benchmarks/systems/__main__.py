@@ -29,7 +29,7 @@ RUNNERS = {
 
 
 def main(name: str, path: str) -> None:
-    """Run the job in the file `path` and write the answer to the file that the job names."""
+    """Run the job in the file `path`, write the answer to the file that the job names, and end the process."""
     module, _, function = RUNNERS[name].partition(":")
     runner = getattr(importlib.import_module(f"benchmarks.systems.{module}"), function)
     job = json.loads(Path(path).read_text())

@@ -14,7 +14,7 @@ from benchmarks.systems import Job, Verdict, read_samples
 def run_samples(job: Job) -> dict[str, Any]:
     """Run `execute` on a file of samples. `seconds` becomes `Limits.cpu_seconds`. Further keys of the job:
 
-    codepref_cache: the folder of expected outputs, or "off". alone: whether to run one sample at a time.
+    codepref_cache: the folder of expected outputs, or "off" (the default). alone: whether to run one sample at a time.
     timeout_factor: see `codepref.execution.limits.Limits`.
     """
     from codepref.execution.execute import execute
@@ -50,7 +50,7 @@ def as_verdict(verdict: Any) -> Verdict:
 
 
 def run_matrix(job: Job) -> dict[str, Any]:
-    """Run `execute` on distinct solutions x distinct self-written tests.
+    """Run `execute` on each solution in a file with each self-written test of its task.
 
     The answer has `codes` and `details` by task and solution. Further keys of the job:
 

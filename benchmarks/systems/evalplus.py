@@ -12,11 +12,12 @@ from benchmarks.systems import Job, read_samples
 
 
 def run_samples(job: Job) -> dict[str, Any]:
-    """Run `evalplus.evaluate` on a file of samples.
+    """Run `evalplus.evaluate` on a file of samples. Further key of the job: dataset, EvalPlus's name of the data set.
 
-    EvalPlus limits each input, and the whole test to a little more than 60 s. An input may take `seconds` of wall-clock
-    time, or five times as long as the canonical solution took, whichever is more. codepref gives a whole test at least
-    five times the CPU time of its reference. If `seconds` is None, EvalPlus's own limits hold.
+    EvalPlus limits each input. A whole test may take a little more than the sum of these limits, or than 60 s if the
+    sum is larger. An input may take `seconds` of wall-clock time, or five times as long as the canonical solution took,
+    whichever is more. codepref gives a whole test at least five times the CPU time of its reference. If `seconds` is
+    None, EvalPlus's own limits hold.
 
     `phases` of the answer has the seconds for expected outputs. `printed` has the lines with which EvalPlus reports
     pass@k.

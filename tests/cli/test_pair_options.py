@@ -1,4 +1,4 @@
-"""Tests of `codepref speed`, and of `codepref pair` with near misses, repair pairs and pairs by speed."""
+"""Tests of `codepref speed`, of `codepref pair` with several options, and of malformed weights of `codepref train`."""
 
 import json
 from pathlib import Path

@@ -14,7 +14,7 @@ from codepref.records import Problem, Solution, Test, Verdict
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of published files, which is outside the repository. Tests are skipped if it is missing."""
+    """The folder of published files, outside the repository. Tests that need it are skipped if it is missing."""
     folder = Path(os.environ.get("CODEPREF_DATA", Path(__file__).parents[3] / "shared" / "data"))
     if not (folder / "humaneval").is_dir():
         pytest.skip(f"no published files at {folder} (set CODEPREF_DATA)")

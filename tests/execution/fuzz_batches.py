@@ -69,9 +69,9 @@ INPUTS = ("[[1, 2], [[1, 2, 3]], ['ab']]", "[[n] for n in range(100)]", "[[0.5],
 NUMBERS = ("1 2 3\n", "", "10\n" * 200, "-5 5")
 ORACLE = "def accept(arguments, output, expected, atol):\n    return output == expected\n"
 SHARES = {"asserts": 60, "shared": 4, "unittest": 4, "pytest": 5, "doctest": 1, "inputs": 8, "stdio": 6, "hostile": 12}
-"""The percentage of tasks with each kind of tests."""
+"""The percentage of drawn tasks with each kind of tests."""
 SIZES = {"hostile": 3, "stdio": 12, "pytest": 8}
-"""Kind of tests -> the largest number of programs of a task. For all other kinds it is 24."""
+"""Kind of tests -> the largest number of generated programs of a task. For all other kinds it is 24."""
 TASKS = 10
 """The largest number of tasks that are drawn for a batch. Each hostile task adds a task with canaries."""
 _INSIDE = (  # lines of tests that manipulate the test runner in which they run
@@ -149,9 +149,10 @@ def _add_task(rng: random.Random, batch: Batch, name: str, kind: str, taken: lis
 
 
 def _accepted(batch: Batch, name: str, tests: list[Test]) -> list[Test]:
-    """Return the tests that can be encoded for the engine. Count or keep the others in the batch.
+    """Return the tests that can be encoded for the engine.
 
-    UserError is the right answer to a malformed test. Any other exception is a finding.
+    UserError is the right answer to a malformed test, and the batch counts it. Any other exception is a finding, and
+    the batch keeps it.
     """
     kept = []
     for test in tests:

@@ -98,7 +98,7 @@ def expression(rng: random.Random, depth: int) -> ast.AST:
 
 
 def statement(rng: random.Random, depth: int) -> list[ast.stmt]:
-    """Return the statements of one random template."""
+    """Return the statements of one random template, or `pass` at the greatest depth."""
     if depth >= _DEEPEST:
         return [ast.Pass()]
     tree = copy.deepcopy(rng.choice(_STATEMENT_TREES))

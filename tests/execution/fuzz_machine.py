@@ -21,8 +21,8 @@ MARKS = (fuzz_system.MARK, "codepref-escape", "cheated")
 PROCESSES_A_WORKER, DESCRIPTORS_A_PROCESS = 10, 100
 """The largest number of processes of a worker, and of open descriptors of one of its processes.
 
-These are usually the most processes of a worker: a supervisor, two nurseries, three zygotes, a test runner, a process
-with a solution, a process that was forked ahead, and a process that is ending.
+A worker usually has at most these processes: a supervisor, two nurseries, three zygotes, a test runner, a process with
+a solution, a process that was forked ahead, and a process that is ending.
 """
 
 
@@ -111,7 +111,8 @@ class Machine:
     def after_close(self, timeout: float = 10.0) -> list[tuple[str, str]]:
         """Return findings (kind, detail) after `Engine.close`.
 
-        A finding is a process that is left after `timeout` seconds, a new open descriptor, or new shared memory.
+        A finding is a process that is left after `timeout` seconds, more open descriptors than before the fuzzing, or
+        new shared memory.
         """
         end = time.monotonic() + timeout
         while (left := self._left()) and time.monotonic() < end:
@@ -123,7 +124,10 @@ class Machine:
         return findings + [("shared memory left", line) for line in sorted(shared)]
 
     def new_files(self) -> tuple[list[str], list[str]]:
-        """Return the new files in folders where programs may write: files with one of MARKS in the path, and others."""
+        """Return new files and folders that lie directly in some folders, such as /tmp.
+
+        The first list has those with one of MARKS in the path, and the second list has the others.
+        """
         new = sorted(_files() - self.files)
         marked = [path for path in new if any(mark in path for mark in MARKS)]
         return marked, [path for path in new if path not in marked]

@@ -67,7 +67,7 @@ def programs(seed: int, count: int, completions: Sequence[str] = ()) -> Iterator
 
 
 def program(seed: int, index: int, corpus: Sequence[str]) -> Program:
-    """Return the program at one index of the stream."""
+    """Return the program of `seed` at one index."""
     rng = random.Random(f"{seed}/{index}")
     family = rng.choices(list(SHARES), list(SHARES.values()))[0]
     if family == "mutated":

@@ -20,9 +20,7 @@ def test_humaneval_gold_passes(data: Path) -> None:
 
 
 def test_gold_of_tasks_with_special_comparisons_and_arguments_passes(data: Path) -> None:
-    """Some tasks have outputs that are sets or match objects, some have oracles or unusual arguments, and in some
-    codepref repairs the published test script.
-    """
+    """The tasks have sets or match objects as outputs, oracles, unusual arguments, or a test that codepref repairs."""
     tasks = {f"Mbpp/{number}" for number in (2, 106, 124, 126, 252, 255, 278, 558, 581, 615, 722, 737, 787, 794)}
     tasks |= {f"HumanEval/{number}" for number in (32, 33, 38, 50)}
     files = ("HumanEvalPlus", "HumanEvalPlus-OriginFmt", "MbppPlus", "MbppPlus-OriginFmt")

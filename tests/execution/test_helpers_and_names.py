@@ -1,4 +1,4 @@
-"""Tests of helpers that need the solution, of names of libraries, and of arguments that cannot cross to its process."""
+"""Tests of helpers that need the solution, of names of libraries, and of arguments that cannot cross."""
 
 from __future__ import annotations
 

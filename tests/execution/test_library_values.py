@@ -1,4 +1,4 @@
-"""Tests that values of libraries are the same after they cross, and that malformed fields raise only Malformed."""
+"""Tests that values of libraries stay the same when they cross, and that malformed fields raise only Malformed."""
 
 from __future__ import annotations
 

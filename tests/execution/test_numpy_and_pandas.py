@@ -1,7 +1,10 @@
-"""Tests that values of numpy and pandas are judged as in one program with their test, and that lies do not cross.
+"""Tests that values of numpy and pandas get the same verdicts in the sandbox as in plain Python.
 
-Each expression of `values/*.txt` is what a solution returns. Lines below it, if there are any, are asserts about the
-value `v`. Every assert has the same code in the sandbox as in plain Python, where it passes or fails.
+Plain Python runs the solution and the test as one program. Other tests check that objects which only claim to be such
+values, and malformed data, are refused.
+
+Each line of `values/*.txt` that is not indented is an expression that a solution returns. The indented lines below it,
+if there are any, are asserts about its value `v`.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ def rows(path: Path) -> list[tuple[str, list[str]]]:
 
 
 def plain_code(source: str, test: str) -> str:
-    """Return the code of a test in one program with the solution."""
+    """Return the verdict code that a test gets in one program with the solution."""
     space: dict = {}
     exec(source, space)
     try:
@@ -71,7 +74,10 @@ def verdict(engine: Engine, source: str, tests: list[str]) -> Verdict:
 
 
 def differences(engine: Engine, source: str, tests: list[str]) -> dict[str, str]:
-    """Return the tests whose codes differ from those of plain Python, each with both codes."""
+    """Return the tests whose verdict codes differ from those of plain Python, each with both codes.
+
+    The key "isolation" is added if the solution shared its process with a test.
+    """
     result = verdict(engine, source, tests)
     pairs = [(plain_code(source, test), code) for test, code in zip(tests, result.codes, strict=True)]
     found = {test: f"{plain}, but {code}" for test, (plain, code) in zip(tests, pairs, strict=True) if plain != code}
@@ -157,7 +163,7 @@ HANDLE = b"ho\x00\x00\x00\x00\x01\x00\x00\x00x"
 
 
 def crossed(value):
-    """Return what arrives of a value of a solution. A value that stays with the solution arrives as "handle"."""
+    """Return what the test runner receives for a value of a solution: "handle" for a part that stays there."""
     decoder = Decoder(Encoder(lambda part: HANDLE, exact=False).encode(value), lambda *_: "handle")
     back = decoder.value()
     decoder.finished()
@@ -165,7 +171,7 @@ def crossed(value):
 
 
 def lies() -> dict:
-    """Return objects that claim to be values of numpy or pandas, and are equal to everything."""
+    """Return objects by name that claim to be values of numpy or pandas. Most of them equal everything."""
 
     def liar(base: type, **further) -> type:
         equal = dict.fromkeys(("__eq__", "__lt__", "__gt__", "__contains__", "__bool__"), lambda *_: True)

@@ -201,6 +201,6 @@ def test_the_detail_names_the_test_that_failed(verdict_on):
 
 
 def test_a_file_of_the_machine_changes_nothing(verdict_on, tmp_path, monkeypatch):
-    """A variable with options of pytest must not take part in a verdict."""
+    """An environment variable with options of pytest must not affect a verdict."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only")
     assert verdict_on(WRONG, suite(FEATURES["function"])).codes == "F"

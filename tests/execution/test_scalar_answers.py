@@ -51,7 +51,7 @@ OTHERS = {
     "Decimal('0.1')": None,
     "Fraction(1, 10)": None,
 }
-"""Values of other types, and the plain values that equal them. None stands for none of LITERALS."""
+"""Values of other types, and the plain values that equal them. None: the value equals none of LITERALS."""
 
 MODULE = """
 from decimal import Decimal
@@ -93,7 +93,10 @@ def f(at):
 
 
 def close(value: object, expected: object) -> bool:
-    """Return whether two values differ by less than a millionth. Raises TypeError if they are no numbers."""
+    """Return whether two numbers differ by less than a millionth.
+
+    Raises TypeError for other values, and OverflowError for an int that is too large for a float.
+    """
     return abs(value - expected) < 1e-6  # type: ignore[operator, no-any-return]
 
 

@@ -32,7 +32,10 @@ def same(first: Any, second: Any) -> bool:
 
 
 def fully_decoded(data: bytes) -> Any:
-    """Return the value of a successful answer without changes, as the full decoder reads it. Raises Malformed."""
+    """Return the value of a successful answer without changes, as the full decoder reads it.
+
+    Raises Malformed for all other data.
+    """
     decoder = Decoder(data)
     if decoder.take(5) != NUMBER + b"+":
         raise Malformed("not a successful answer to this request")

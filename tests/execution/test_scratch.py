@@ -1,4 +1,4 @@
-"""Tests of the scratch folder, in which a solution writes files and which is removed afterwards."""
+"""Tests of the scratch folder, in which a solution writes files, and of the clock of processes that sleep."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Tests that a test behaves the same with the solution in another process as in one process.
 
-Each case except that of the dataclass also runs in one process, the process of pytest, and must pass there too.
+Each of CASES except "dataclass" also runs in one process, the process of pytest, and must pass there too.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ SHARED = {
 
 
 def analysis(source: str, entry_point: str = "f", **fields: str) -> Analysis | None:
-    """Return what the text of a test decides."""
+    """Return the analysis of the text of a test, or None if there is none."""
     problem = Problem("t", fields.pop("prompt", ""), entry_point, **fields)  # type: ignore[arg-type]
     around = Surroundings(parsed(problem.helpers), entry_point, definitions(problem))
     test = PreparedTest(KINDS["check" if "def check(" in source else "asserts"], source, around)

@@ -1,4 +1,4 @@
-"""Tests of the measurement of CPU time: what is measured, noise, and calls that are continued."""
+"""Tests of the measurement of CPU time: what is measured, and calls that are continued."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,10 @@ def verdicts(*rows: tuple[str, str], task: str = "t") -> VerdictMatrix:
 
 
 class Scripted:
-    """An engine whose solutions take their number of characters in milliseconds, plus 1 for each earlier call."""
+    """An engine whose solutions take 1 millisecond per character of their text.
+
+    A solution with "flaky" in its text fails in the second call.
+    """
 
     calls: list[Task]
 

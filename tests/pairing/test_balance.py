@@ -18,7 +18,7 @@ from codepref.records import Judgment, Pair, Problem, Rating, Response
 
 
 def one(task: str, chosen: int, rejected: int, confidence: float = 1.0) -> Pair:
-    """Return a pair whose answers have these numbers of characters."""
+    """Return a pair whose chosen and rejected answers have these numbers of characters."""
     sides = [[{"role": "assistant", "content": "x" * length}] for length in (chosen, rejected)]
     return Pair(task, [], *sides, "rule", confidence, 0, 1)
 

@@ -1,4 +1,4 @@
-"""Tests of the rule `near-miss` on programs whose edit distances were counted by hand."""
+"""Tests of the rule `near-miss`. Some edit distances were counted by hand."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from codepref.problems.tokens import code_tokens, edit_distance
 
 
 def programs(*texts: tuple[str, str]) -> RuleInput:
-    """Return the input of a rule for pairs of (program, codes). The normal form of a program is its text."""
+    """Return the input of a rule for tuples (program, verdict codes). The normal form of a program is its text."""
     verdicts = rule_input([codes for _, codes in texts], forms=[text for text, _ in texts])
     return replace(verdicts, program_S=tuple(text for text, _ in texts))
 

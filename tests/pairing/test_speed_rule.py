@@ -18,7 +18,7 @@ from codepref.pairing.rules.speed import speed
 
 
 def timed(*rows: tuple[str, list[float]], forms: list[str] | None = None) -> RuleInput:
-    """Return the input of a rule for (codes, CPU milliseconds of each repeat) of each solution."""
+    """Return the input of a rule for a tuple (verdict codes, CPU milliseconds of each repeat) per solution."""
     times = np.array([milliseconds for _, milliseconds in rows], dtype=np.float64)
     return replace(rule_input([codes for codes, _ in rows], forms=forms), cpu_SR=times)
 

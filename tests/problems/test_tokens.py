@@ -1,4 +1,4 @@
-"""Tests of the tokens of programs and of the edit distance, with results that were derived by hand."""
+"""Tests of the tokens of programs and of the edit distance."""
 
 import pytest
 from hypothesis import given
@@ -45,7 +45,7 @@ def test_the_distance_counts_insertions_deletions_and_replacements(first: str, s
 
 
 def by_table(first: str, second: str) -> int:
-    """Return the distance by the usual table of prefixes."""
+    """Return the edit distance, computed by the usual table of prefixes."""
     row = list(range(len(second) + 1))
     for number, item in enumerate(first, start=1):
         above, row = row, [number]

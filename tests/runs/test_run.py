@@ -1,4 +1,4 @@
-"""A small run on the starter writes its files and messages. A second start of the same run repeats no stage."""
+"""Tests of a small run on the starter: its files and messages, a second start of the same run, and refusals."""
 
 import json
 import math

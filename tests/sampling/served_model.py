@@ -2,8 +2,9 @@
 
     python served_model.py --faults 0.2 --seconds 0.01 --max-n 4
 
-The server prints its port. GET /counts returns what it answered. Whether and how --faults makes a request fail depends
-only on the request's body and on the number of earlier attempts.
+The server prints its port. GET /counts returns the numbers in its answers, its faults and, with --keep-calls, the
+bodies of its calls. Whether and how --faults makes a request fail depends only on the request's body and on the number
+of earlier requests with this body.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""More forms of answers: chat templates, tags, fences and snippets as models and web pages write them."""
+"""Tests of more forms of answers: chat templates, tags, fences and snippets as models and web pages write them."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_the_program_is_found_in_this_form(problem: Problem, answer: str, progra
     ],
 )
 def test_a_completion_of_a_code_prompt_may_be_the_answer_of_a_chat_model(completion: str, program: str) -> None:
-    """A completion is unchanged if Python can read prompt and completion together, or if no program is found in it."""
+    """A completion follows its prompt unchanged if Python can read both together, or if no program is found in it."""
     (solution,) = solutions_from_rows([{"task_id": "gaps", "completion": completion}], [GAPS])
     assert comparable(solution.text) == comparable(program)
 

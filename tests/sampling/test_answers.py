@@ -1,4 +1,4 @@
-"""Reading files of solutions and tests into records, and the messages about wrong lines."""
+"""Tests of reading solutions and tests into records, and of the messages about wrong lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decoding loop: the same greedy texts as plain generation, and answers that do not depend on their neighbours."""
+"""Tests of the decoding loop: greedy texts are those of plain generation, and answers do not depend on neighbours."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Extracting programs from raw model text."""
+"""Tests of extracting programs from raw model text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Extracting tests from raw model text."""
+"""Tests of extracting tests from raw model text."""
 
 from __future__ import annotations
 

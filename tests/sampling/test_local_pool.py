@@ -1,4 +1,4 @@
-"""Models of a pool that run on this machine, and their chat templates."""
+"""Tests of models of a pool that run on this machine, and of their chat templates."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Long answers of a model that repeats itself. A reader whose time is quadratic in their length would take too long."""
+"""Tests of long answers of a model that repeats itself. Reading them in quadratic time would take too long."""
 
 from __future__ import annotations
 

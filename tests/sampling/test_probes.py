@@ -1,4 +1,4 @@
-"""Making probes: calls of the entry point with arguments that are varied from the arguments in tests."""
+"""Tests of making probes: calls of the entry point with arguments that are varied from the arguments in tests."""
 
 import random
 from typing import Any

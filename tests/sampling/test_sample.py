@@ -1,4 +1,4 @@
-"""Sampling: the order of requests, resuming after an interruption, and the choice of an engine."""
+"""Tests of sampling: the order of requests, resuming after an interruption, and the choice of an engine."""
 
 import io
 import tracemalloc

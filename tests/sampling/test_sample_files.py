@@ -1,4 +1,4 @@
-"""Reading solutions in EvalPlus's forms: lines with additional keys, a folder of programs, a file of results."""
+"""Tests of reading solutions in EvalPlus's forms: lines with more keys, a folder of programs, a file of results."""
 
 from __future__ import annotations
 

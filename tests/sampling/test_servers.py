@@ -1,4 +1,4 @@
-"""Sampling from servers: several answers a call, faults, kills, seeds, and servers that are not what they should be."""
+"""Tests of sampling from servers: several answers a call, faults, kills, seeds, and servers that are refused."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Solutions are read in the forms in which other programs write them."""
+"""Tests of reading solutions in the forms in which other programs write them."""
 
 import json
 from pathlib import Path

@@ -141,7 +141,7 @@ def test_a_killed_driver_leaves_its_verdicts_and_no_process(cluster: Any, tmp_pa
 
 
 def status_lines_of(out: Path) -> list[str]:
-    """Return what `codepref status` shows, or [] before the folder is made."""
+    """Return what `codepref status` shows while the folder `out`/parts exists, else []."""
     return status_lines(out) if (out / "parts").exists() else []
 
 

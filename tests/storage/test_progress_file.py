@@ -1,4 +1,4 @@
-"""The file in which a command states how far it has come, for `codepref status`."""
+"""Tests of the file in which a command states how far it has come, for `codepref status`."""
 
 import json
 import os

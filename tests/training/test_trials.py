@@ -39,7 +39,10 @@ def test_trials_that_all_fail_end_the_run() -> None:
 
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[TrainingJob]:
-    """Replace the training by a function that returns made-up probes, and return the list of its jobs."""
+    """Replace the training by a function that returns made-up probes, and return the list of its jobs.
+
+    A job with the weight 7 diverges.
+    """
     seen: list[TrainingJob] = []
 
     def train(job: TrainingJob, data: Any) -> TrainingResult:

@@ -1,4 +1,4 @@
-"""Reads exported files with axolotl's loaders of data. Run by the Python of an environment that has axolotl."""
+"""Reads exported files with axolotl's data loaders. The Python of an environment with axolotl runs this file."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Reads exported files with LLaMA-Factory's loader and processors. Run by the Python of an environment that has it."""
+"""Reads exported files with LLaMA-Factory's loader. The Python of an environment with LLaMA-Factory runs this file."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Reads exported files with OpenRLHF's data sets. Run by the Python of an environment that has OpenRLHF."""
+"""Reads exported files with OpenRLHF's data sets. The Python of an environment with OpenRLHF runs this file."""
 
 import json
 import shlex
@@ -30,7 +30,7 @@ def read(folder: Path, model: str) -> dict[str, list[dict[str, object]]]:
 
 
 def options(command: str) -> dict[str, object]:
-    """Return the options --data.NAME of an exported command."""
+    """Return NAME -> value of the options --data.NAME in an exported command. An option without a value has True."""
     words = shlex.split(command.replace("\\\n", " "))
     found: dict[str, object] = {}
     for place, word in enumerate(words):

@@ -1,4 +1,4 @@
-"""Reads exported files with TRL's trainers. Run by the Python of an environment with TRL; needs no codepref."""
+"""Reads exported files with TRL's trainers. The Python of an environment with TRL runs this file."""
 
 import json
 import sys
@@ -31,7 +31,7 @@ def read(folder: Path, model: str) -> dict[str, list[dict[str, object]]]:
 
 
 def parts(row: dict[str, object], decode: object) -> dict[str, object]:
-    """Return the texts of the columns of token ids that the trainer has made."""
+    """Return the texts of the token ids that the trainer made of a row, and the row's label if it has one."""
     if "labels" in row and "input_ids" in row:
         both = list(zip(row["input_ids"], row["labels"], strict=True))
         return {
