@@ -172,7 +172,7 @@ def chance(facts: Facts) -> str:
 
 
 def proxies(facts: Facts) -> str:
-    """Return a cause when codepref fails the sample, and its message suggests that a value could not leave a process."""
+    """Return a cause when codepref fails the sample, and its message suggests that a value could not be sent."""
     detail = facts["ours"]["detail"]
     cannot_cross = re.search(r"cannot cross|stand-in|proxy|has no .*(?:operator|comparison)", detail)
     if not facts["ours"]["passed"] and cannot_cross:
