@@ -110,7 +110,8 @@ class _Work:
     def disturbed(self, chance: random.Random) -> dict[str, Any]:
         """Run the command with a kill, and run it again if the driver was killed. Return facts and what went wrong.
 
-        If the command ends before its kill, it starts anew with an earlier kill, at most five times in all.
+        If the command ends before the kill, it is run anew with an earlier kill. After five runs without a kill, `hit`
+        in the result is False.
         """
         victim, share, choice = chance.choice(VICTIMS), chance.uniform(0.0, 1.0), chance.random()
         out = self._folder / "out"
