@@ -33,7 +33,10 @@ def data() -> Path:
 
 @pytest.fixture
 def write_lines(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes rows (or raw lines) as a file of JSON lines and returns the file's path."""
+    """Return a function that writes rows (or raw lines) as a file of JSON lines and returns the file's path.
+
+    The file is compressed with gzip if its name ends in .gz.
+    """
 
     def write(rows: Iterable[Mapping[str, Any] | str], name: str = "problems.jsonl") -> Path:
         path = tmp_path / name

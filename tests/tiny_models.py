@@ -64,8 +64,9 @@ QWEN = (
 class Family:
     """A kind of model.
 
-    end: the token that ends a turn. eos, pad, bos: the tokenizer's special tokens; "" for none. stops: the end tokens
-    of generation_config.json; None writes no such file. special: other tokens of the template.
+    template: the chat template. end: the token that ends a turn. eos, pad, bos: the tokenizer's special tokens; pad and
+    bos may be "" for none. stops: the end tokens of generation_config.json; with None there is no such file. special:
+    other tokens of the template.
     """
 
     template: str
@@ -131,11 +132,11 @@ def make_tokenizer(family: Family) -> Any:
 
 
 def make_model(folder: Path, family: Family, says: str = "", rows: int = 0) -> str:
-    """Write a model of the family into the folder, and return the folder's name.
+    """Write a model of the family into the folder, and return the folder's path as text.
 
-    says: a text that the model always answers, followed by the family's end token and by the text again. Each token of
-    the text must follow one other token only. "" makes a model with random weights. rows: the number of rows of the
-    embedding; 0 stands for the number of the tokenizer's tokens.
+    says: a text that the model always answers, followed by the family's end token and by the text again. No token may
+    occur twice in the text, and neither the end token nor the last token of a prompt may occur in it. "" makes a model
+    with random weights. rows: the number of rows of the embedding; 0 stands for the number of the tokenizer's tokens.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM

@@ -43,7 +43,7 @@ def cause_of(facts: Facts) -> str:
 
 
 def kind_of(cause: str) -> str:
-    """Return the text of a cause before its first colon. All causes of one kind have the same text there."""
+    """Return the text of a cause before its first colon. Causes with the same text there are of the same kind."""
     return cause.partition(":")[0]
 
 
@@ -106,8 +106,8 @@ def repaired(facts: Facts) -> str:
 def limits(facts: Facts) -> str:
     """Return a cause when one system stopped the sample at its time limit and the other system passes the sample.
 
-    Another cause is that codepref passes the sample after more CPU time than half of the limit, since the peer may then
-    have stopped the sample at its limit.
+    There is a cause too when codepref passes the sample with more CPU time than half of the limit, since the peer may
+    have stopped such a sample at its limit.
     """
     ours, theirs, seconds = facts["ours"], facts["theirs"], facts["seconds"]
     used = ours["cpu_ms"] / 1000
@@ -141,13 +141,17 @@ def guarded(facts: Facts) -> str:
 
 
 def recursion(facts: Facts) -> str:
-    """Return a cause when the message of a verdict mentions recursion."""
+    """Return a cause when the message of either system's verdict mentions recursion."""
     details = facts["ours"]["detail"] + facts["theirs"]["detail"]
     return "recursion depth: the stack below the sample differs" if "recursion" in details.lower() else ""
 
 
 def output(facts: Facts) -> str:
-    """Return a cause when the sample's output in `probe` explains the disagreement."""
+    """Return a cause for the first output that differs from the expected output, by the facts in `probe`.
+
+    There is a cause when the two outputs are equal but have different types, when they are close, or when the sample's
+    output is not plain data.
+    """
     probe = facts["probe"]
     if not probe:
         return ""
@@ -168,7 +172,7 @@ def chance(facts: Facts) -> str:
 
 
 def proxies(facts: Facts) -> str:
-    """Return a cause when codepref's message suggests that a value could not be sent to the test runner."""
+    """Return a cause when codepref fails the sample, and its message suggests that a value could not be sent."""
     detail = facts["ours"]["detail"]
     cannot_cross = re.search(r"cannot cross|stand-in|proxy|has no .*(?:operator|comparison)", detail)
     if not facts["ours"]["passed"] and cannot_cross:

@@ -1,4 +1,4 @@
-"""Markdown tables, headings and figures that several results documents contain. Pure."""
+"""Writes Markdown tables, headings and figures for several results documents. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def grid(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """Return the lines of a Markdown table and an empty line at the end."""
+    """Return the lines of a Markdown table and an empty line at the end. In cells, backquotes become apostrophes."""
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     return [*lines, *(f"| {' | '.join(_cell(item) for item in row)} |" for row in rows), ""]
 
@@ -17,7 +17,7 @@ def _cell(item: Any) -> str:
 
 
 def part_head(name: str, part: dict[str, Any]) -> list[str]:
-    """Return lines with the heading, command, machine and versions of one part of a results file."""
+    """Return lines with a heading for one part of a results file, and its command, machine, versions, date and time."""
     machine = part["machine"]
     versions = ", ".join(f"{package} {version}" for package, version in part["versions"].items())
     return [

@@ -1,4 +1,4 @@
-"""The engines that are measured. All of them answer the same requests."""
+"""Runs the engines that are measured on the same requests, and returns their speeds."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ from codepref.sampling.prompts import request_messages
 from codepref.starter import SOLUTION_TEMPLATE as STARTER_TEMPLATE
 
 Texts = list[tuple[str, int]]
-"""The text of each answer, in the order of the requests, and its number of tokens with the end token.
+"""The text of each answer, in the order of the requests, and its number of tokens.
 
-For codepref's engines, the tokens are counted by encoding the text again.
+An end token counts too, if the answer has one. For codepref's engines, the tokens are counted by encoding the text
+again.
 """
 
 
@@ -50,7 +51,12 @@ class System(Protocol):
 
 @dataclass(frozen=True)
 class Work:
-    """The requests, longest prompts first, and the settings of a measurement."""
+    """The requests, longest prompts first, and the settings of a measurement.
+
+    asks: the requests, of which `n` successive ones have the prompt of the same problem. rounds: how often each engine
+    answers all requests. greedy: the number of problems whose greedy texts are compared. The other attributes are
+    options of the command.
+    """
 
     model: str
     asks: Sequence[Ask]
@@ -67,7 +73,7 @@ class Work:
 
     @classmethod
     def from_options(cls, options: argparse.Namespace) -> Work:
-        """Load the problems, and order the requests by the length of their prompts."""
+        """Load the problems, and return their requests with the settings."""
         tokenizer = load_tokenizer(options.model)
         template = STARTER_TEMPLATE if options.model == "starter" else SOLUTION_TEMPLATE
         prompts = []
@@ -94,7 +100,7 @@ class Work:
 
 
 class Generate:
-    """Transformers' `generate` in float32, as codepref used it before it had its own decoding loop."""
+    """Transformers' `generate` in float32 on the CPU, as codepref used it before it had its own decoding loop."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -136,7 +142,7 @@ class Generate:
 
 
 class Engine:
-    """An engine of codepref: the one in this process, or one for servers."""
+    """An engine of codepref: one that computes in this process, or one that asks a server."""
 
     def __init__(self, work: Work, engine: codepref.sampling.engines.Engine) -> None:
         self.work, self.tokenizer = work, load_tokenizer(work.model)
@@ -158,7 +164,7 @@ class Engine:
 
 
 class Vllm:
-    """vLLM's offline loop, in a process of its own environment. The process ends with the `with` block of `stack`."""
+    """vLLM's offline loop, in a process of vLLM's environment. The process ends when `stack` is closed."""
 
     def __init__(self, work: Work, stack: ExitStack) -> None:
         tokenizer = load_tokenizer(work.model)
@@ -182,13 +188,13 @@ class Vllm:
         self.facts = {"dtype": VLLM_DTYPE}
 
     def __call__(self, asks: Sequence[Ask], decoding: Decoding) -> Texts:
-        """Return the answers to `asks`, which must be the first of all requests."""
+        """Return the answers to `asks`, which must be all requests of the first problems of `Work.asks`."""
         settings = {"temperature": decoding.temperature, "top_p": decoding.top_p}
         settings |= {"max_tokens": decoding.max_new_tokens, "prompts": len(asks) // self._n}
         return [(text, tokens) for text, tokens in json.loads(self._send(settings))]
 
     def _send(self, document: Mapping[str, Any]) -> str:
-        """Send one line to the process and return the line with which it answers."""
+        """Send one line to the process, and return its answer, which is one line. Raises SystemExit if it has ended."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(document) + "\n")
@@ -200,7 +206,7 @@ class Vllm:
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """Return the figures of each engine or the reason why it was not measured, and a comparison of greedy texts."""
+    """Return the figures of each engine, or why it was not measured, and a comparison of greedy texts."""
     absent = {
         name: reason
         for name, given, reason in (
@@ -228,7 +234,7 @@ def measure(work: Work) -> dict[str, Any]:
 
 
 def _runs(work: Work, systems: Mapping[str, System]) -> dict[str, list[dict[str, Any]]]:
-    """Let the systems take turns, and return the runs of each system."""
+    """Let the systems take turns after a short run of each system. Return the runs of each system."""
     for system in systems.values():
         system(work.asks[: work.n], replace(work.decoding, max_new_tokens=4))
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in systems}
@@ -244,7 +250,7 @@ def _runs(work: Work, systems: Mapping[str, System]) -> dict[str, list[dict[str,
 
 
 def _launched(work: Work, stack: ExitStack) -> LaunchedEngine:
-    """Return codepref's engine for the preset `vllm`. The server that it starts ends with the block of `stack`."""
+    """Return codepref's engine for the preset `vllm`. The server that it starts ends when `stack` is closed."""
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="codepref-")))
     section = EngineSection(preset="vllm", python=work.vllm_python, options=work.vllm_options)
     servers = stack.enter_context(Servers(section, folder, log=log, dtype=VLLM_DTYPE))
@@ -261,7 +267,7 @@ def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _greedy(work: Work, plain: System) -> dict[str, Any]:
-    """Return how many greedy texts of the engine in this process equal those of `generate`, in float32."""
+    """Return how many greedy texts of codepref's engine in this process equal those of `generate`, both in float32."""
     asks = work.asks[:: work.n][: work.greedy]
     if not asks:
         return {}

@@ -8,9 +8,9 @@ from benchmarks.common.markdown import grid, part_head
 
 
 def document(parts: dict[str, Any]) -> str:
-    """Return a document with one section for each model.
+    """Return a document with one section for each part of sampling.json.
 
-    parts: the content of sampling.json.
+    parts: the content of sampling.json, by the names of the models or by the values of `--name`.
     """
     lines = [
         "# Answers a second of engines",

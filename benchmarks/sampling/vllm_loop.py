@@ -1,9 +1,9 @@
 """Runs vLLM's offline loop. It is started in vLLM's own environment, and needs no codepref.
 
 The first line of stdin is a JSON object with `model`, `options` (options of `vllm serve`), `prompts` (lists of tokens)
-and `n`. When the model is loaded, one line is written to stdout. Each further line of stdin holds the settings of a
-round and the number of prompts. The answers of the round are then written to stdout as one line of JSON: a list of
-[text, number of tokens], with `n` elements for each prompt.
+and `n`. When the model is loaded, one line is written to stdout. Each further line of stdin is a JSON object for one
+round, with the settings of sampling and, as `prompts`, how many of the prompts are answered. The answers of the round
+are written to stdout as one line of JSON: a list of [text, number of tokens], with `n` elements for each prompt.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 
 
 def main() -> None:
-    """Load the model, and answer the prompts once for each line of stdin."""
+    """Load the model, and answer prompts for each further line of stdin."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # vLLM writes its messages to stdout
     job = json.loads(sys.stdin.readline())

@@ -10,7 +10,8 @@ kills        Kills a raylet, an actor or the driver at a random moment, many tim
 million      Runs many tiny solutions on this machine and on Ray, and measures the driver's memory, the rate and the
              files.
 
-A command that is stopped continues from its results file.
+Runs that the results file holds from the same settings and the same code of codepref are not repeated. So a command
+that was stopped continues.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ STORE_BYTES = 80 << 20
 """The size of a node's object store. It is a little more than the least size that Ray allows."""
 
 PATIENCE_SECONDS = 20.0
-"""How long processes may take to end after the command that needed them."""
+"""How many seconds processes may take to end after the command that started them."""
 
 STANDING = (
     *("/raylet/raylet", "/gcs/gcs_server", "ray::IDLE", "default_worker.py", "ray::DashboardAgent"),
@@ -32,7 +32,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 @contextlib.contextmanager
 def standing_cluster(nodes: int) -> Iterator[Any]:
-    """Start a cluster of a head without cores and `nodes` nodes with one core, and yield it. It ends with the block."""
+    """Yield a cluster of a head without cores and `nodes` nodes with one core each. It ends with the `with` block."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["PYTHONPATH"] = module_environment()["PYTHONPATH"]
     from ray.cluster_utils import Cluster
@@ -53,14 +53,16 @@ def add_node(cluster: Any) -> Any:
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of all descendants whose own parents end, so that none of them can hide."""
+    """Make this process the parent of its descendants whose own parents end, so that `processes_left` finds them."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def processes_left(patience: float = PATIENCE_SECONDS, standing: tuple[str, ...] = STANDING) -> list[str]:
-    """Return the command lines of descendants of this process, without those that hold a text of `standing`.
+    """Return the command lines of the descendants of this process that still run after `patience` seconds.
 
-    Processes get `patience` seconds to end. The exit status of dead children is collected, except for Ray's own.
+    Each command line is cut after 200 characters. Processes whose command lines hold a text of `standing` are left out.
+    The function returns as soon as no other descendant runs. It collects the exit status of dead children, except for
+    those of Ray.
     """
     end = time.monotonic() + patience
     while (left := _working(standing)) and time.monotonic() < end:
@@ -105,7 +107,7 @@ def raylet_of(node: Any) -> psutil.Process:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the size of all files below a folder. Files that vanish meanwhile count nothing."""
+    """Return the bytes of all files below a folder. Files that vanish meanwhile do not count."""
     total = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Figures of a command that was stopped are kept, so that the same command continues from them."""
+"""Keeps the figures of each finished run in the results file, so that a command that was stopped continues."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from codepref.scale.versions import code_digest
 
 
 class KeptRuns:
-    """The runs of one part of a results file, by name. Each is written as soon as it has ended.
+    """The runs of one part of a results file, by name. Each run is written as soon as it has ended.
 
-    Runs of the file are taken over if they have the same settings and come from the same code of codepref.
-    path: the results file. name: the part. command: as the results name it. settings: what the runs depend on.
+    If the file holds a part of this name with the same settings and the same code of codepref, its runs are taken over.
+    path: the results file. name: the name of the part. command: the command line to record. settings: what the runs
+    depend on.
     """
 
     def __init__(self, path: Path, name: str, command: str, settings: dict[str, Any]) -> None:
@@ -28,12 +29,12 @@ class KeptRuns:
 
     @property
     def runs(self) -> dict[str, Any]:
-        """The runs so far."""
+        """The results of the runs so far, by their names."""
         runs: dict[str, Any] = self._part["runs"]
         return runs
 
     def run(self, key: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Return the run with this name. Do it and keep it if there is none."""
+        """Return the result of the run `key`. If there is none, call `work` and write its result, with its time."""
         if key not in self.runs:
             load = load_average()
             begun = time.monotonic()
@@ -44,7 +45,7 @@ class KeptRuns:
         return result
 
     def write(self, **summary: Any) -> dict[str, Any]:
-        """Write the part, with these entries of its summary. Return the summary."""
+        """Write the part, in whose summary these entries are added or replaced. Return the summary."""
         self._part["summary"] = self._part.get("summary", {}) | summary
         add_part(self._path, self._name, self._part)
         kept: dict[str, Any] = self._part["summary"]

@@ -1,8 +1,8 @@
 """Kills a raylet, an actor or the driver at random moments, and compares the files with those of a run without Ray.
 
-Two runs on one machine differ in what they measure, so the comparison leaves that out: the column `cpu_ms` of
-verdicts.parquet, and the keys of summary.json in MEASURED. What is left must be equal byte for byte, and there must be
-no other files.
+Two runs on one machine differ in measured values, so the comparison leaves them out: the column `cpu_ms` of
+verdicts.parquet, and the keys of summary.json in MEASURED. The rest of both runs must be equal byte for byte, and both
+runs must have the same files.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ NODES = 2
 VICTIMS = ("raylet", "actor", "driver")
 
 MAX_SECONDS = 300.0
-"""How long one command may take."""
+"""How many seconds one command may take."""
 
 MEASURED = ("seconds", "cpu_seconds", "samples_per_second", "cells_per_second", "judged_in_this_run")
 """The keys of summary.json that hold times or rates, or what the last of several commands did."""
@@ -55,11 +55,11 @@ BODIES = (
     "exit()",
     "import time\n    time.sleep(0.05)\n    return x + {at}",
 )
-"""The bodies of the solutions: right and wrong ones, and ones that do what is forbidden. None takes much CPU time."""
+"""The bodies of the solutions. Some are right, some are wrong, and some are not allowed. None takes much CPU time."""
 
 
 def measure_kills(kept: KeptRuns, count: int, seed: int) -> dict[str, Any]:
-    """Run the same work `count` times, with one kill each. Return the counts, and what went wrong as `damage`."""
+    """Run the same command `count` times with a kill. Return the counts, with what went wrong as `damage`."""
     adopt_orphans()
     with tempfile.TemporaryDirectory() as name, standing_cluster(NODES) as cluster:
         work = _Work(Path(name), cluster)
@@ -83,7 +83,10 @@ def measure_kills(kept: KeptRuns, count: int, seed: int) -> dict[str, Any]:
 
 
 class _Work:
-    """The command whose files are compared, and the hashes of the files of a run without Ray."""
+    """The command whose files are compared, and the hashes of the files that it writes without Ray.
+
+    Raises SystemExit if the command writes other files with Ray, without any kill.
+    """
 
     def __init__(self, folder: Path, cluster: Any, problems: int = 24, copies: int = 4) -> None:
         self._folder, self._cluster = folder, cluster
@@ -107,7 +110,8 @@ class _Work:
     def disturbed(self, chance: random.Random) -> dict[str, Any]:
         """Run the command with a kill, and run it again if the driver was killed. Return facts and what went wrong.
 
-        If the command ends before its kill, it starts anew with an earlier kill, at most five times in all.
+        If the command ends before the kill, it is run anew with an earlier kill. After five runs without a kill, `hit`
+        in the result is False.
         """
         victim, share, choice = chance.choice(VICTIMS), chance.uniform(0.0, 1.0), chance.random()
         out = self._folder / "out"
@@ -140,7 +144,7 @@ class _Work:
         return figures | {"commands": commands, "kept_solutions": kept_solutions, "damage": damage}
 
     def _kill(self, victim: str, driver: subprocess.Popen[bytes], choice: float) -> bool:
-        """Kill the victim. Return whether there was one, and for an actor also whether the driver had not ended yet."""
+        """Kill the victim, and return whether there was one. An actor counts only if the driver had not ended yet."""
         with contextlib.suppress(psutil.NoSuchProcess):
             if victim == "driver":
                 driver.kill()
@@ -158,7 +162,7 @@ class _Work:
         return False
 
     def _mend_cluster(self) -> None:
-        """Replace nodes whose raylet was killed."""
+        """Replace the nodes whose raylets have ended."""
         for node in list(self._cluster.worker_nodes):
             if node.all_processes["raylet"][0].process.poll() is not None:
                 self._cluster.remove_node(node, allow_graceful=False)
@@ -214,7 +218,7 @@ def _differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:
 
 
 def _kept(out: Path) -> int:
-    """Return how many solutions of a killed run have kept their verdict."""
+    """Return how many verdicts a killed run has kept in its folder."""
     from codepref.execution.parts import Parts
 
     if not (out / "parts").is_dir():

@@ -1,4 +1,4 @@
-"""Drops pairs so that neither the length of an answer nor easy problems decide what a model learns. Pure."""
+"""Drops pairs until the lengths of the answers and the difficulty of the problems are balanced. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ EASY = 0.5
 """A problem is easy if its ease is at least this value. `ease_by_tests` and `ease_by_ratings` define the ease."""
 
 RATIOS = (1.1, 1.25, 1.5, 2.0, 3.0)
-"""The bounds of the classes of pairs by the ratio of the longer answer to the shorter answer."""
+"""The bounds of the classes of pairs. The class of a pair depends on the length of its longer answer in characters,
+divided by the length of its shorter answer."""
 
 
 def balanced(
@@ -27,22 +28,22 @@ def balanced(
     seed: int,
     dropped: Counter[str],
 ) -> list[Pair]:
-    """Return a subset of the pairs that is balanced by length and by the difficulty of the problems, in their order.
+    """Return some of the pairs, in the given order, balanced by length and by the difficulty of the problems.
 
-    balance_length: the longer answer is the chosen one exactly as often as the rejected one. This holds for each class
-    of pairs by the ratio of the two lengths in characters, whose bounds are RATIOS. So the difference of the lengths
-    does not predict which answer is chosen. Pairs of equal lengths are kept.
-    max_easy_share: the largest share of the pairs that belongs to easy problems. 1 sets no limit. With 0.5, easy
-    problems have no more pairs than the others. ease: the ease of each problem, by task_id. A problem that it does not
-    name is not easy.
-    seed: decides between pairs that are equally good; see `_ranked`. dropped: receives the numbers of dropped pairs.
+    balance_length: whether to drop pairs until the longer answer is chosen exactly as often as it is rejected, in each
+    class of pairs; see RATIOS. Pairs whose two answers have equal lengths are not dropped for this reason.
+    max_easy_share: the largest share of the returned pairs that belongs to easy problems. 1 sets no limit. With 0.5,
+    easy problems have no more pairs than the others. ease: the ease of each problem, by task_id. A problem without an
+    ease is not easy.
+    seed: decides between pairs that are equally good; see `_ranked`. dropped: receives the number of dropped pairs by
+    reason.
 
-    To balance lengths, each pair with a longer chosen answer is matched with one with a longer rejected answer. Both
-    are kept or dropped together, so that both conditions hold at the end. The pairs of problems that are not easy are
-    matched first.
+    To balance lengths, a pair whose chosen answer is longer is matched with a pair of the same class whose rejected
+    answer is longer. Pairs without a match are dropped. `max_easy_share` keeps both pairs of a match or drops both, so
+    that the lengths stay balanced. Pairs of problems that are not easy are matched first.
 
-    Example: in five pairs the chosen answer has twice the length of the rejected one, and in two pairs half of it. Two
-    of the five pairs are kept, and the two others.
+    Example: in five pairs the chosen answer is twice as long as the rejected one, and in two pairs it is half as long.
+    With `balance_length`, two of the five pairs and the two other pairs are returned.
     """
     if not balance_length and max_easy_share >= 1:
         return list(pairs)
@@ -63,8 +64,8 @@ def balanced(
 def _ranked(pairs: Sequence[Pair], seed: int) -> list[int]:
     """Return the places of the pairs, the best first.
 
-    Pairs with a higher confidence come first. Among equal confidences, the first pair of each problem comes before the
-    second one of any problem, and so on. Then the seed decides.
+    Pairs with a higher confidence come first. Among equal confidences, the best pair of each problem comes before the
+    second best pair of any problem, and so on. The seed decides the rest.
     """
     shuffled = list(range(len(pairs)))
     random.Random(seed).shuffle(shuffled)
@@ -78,10 +79,12 @@ def _ranked(pairs: Sequence[Pair], seed: int) -> list[int]:
 
 
 def _matched(pairs: Sequence[Pair], ranked: Sequence[int], easy: Set[int]) -> list[tuple[int, ...]]:
-    """Return the pairs of equal lengths alone, and others in twos that are matched by the ratio of their lengths.
+    """Return units of one or two places of pairs, the best first. The pairs of a unit are kept or dropped together.
 
-    ranked: the places of the pairs, the best first. easy: the places of the pairs of easy problems. Each two holds a
-    pair with a longer chosen answer and one with a longer rejected answer.
+    A pair whose two answers have equal lengths is a unit of its own. Any other unit holds two pairs of the same class:
+    one whose chosen answer is longer, and one whose rejected answer is longer. Pairs without a match are in no unit. A
+    unit of two pairs ranks like the worse of them.
+    ranked: the places of the pairs, the best first. easy: the places of the pairs of easy problems.
     """
     units: list[tuple[int, ...]] = []
     sides: defaultdict[tuple[int, bool, bool], list[int]] = defaultdict(list)
@@ -105,9 +108,10 @@ def _matched(pairs: Sequence[Pair], ranked: Sequence[int], easy: Set[int]) -> li
 
 
 def _limited(units: Iterable[Sequence[int]], easy: Set[int], max_share: float) -> list[int]:
-    """Return the places in those units that keep the share of easy places at or below `max_share`.
+    """Return the places of some units. At most the share `max_share` of the returned places are in `easy`.
 
-    Units with a smaller share of easy places come first, and then units that stand earlier in `units`.
+    Units with a smaller share of easy places are taken first. Among equal shares, units that stand earlier in `units`
+    are taken first.
     """
     kept: list[int] = []
     count = 0
@@ -120,12 +124,12 @@ def _limited(units: Iterable[Sequence[int]], easy: Set[int], max_share: float) -
 
 
 def ease_by_tests(verdicts: RuleInput, *, true_tests: bool) -> float:
-    """Return the ease of a problem, from 0 (hard) to 1, by the verdicts of the model's own solutions.
+    """Return the ease of a problem, from 0 (hard) to 1, by the verdicts of its solutions.
 
-    true_tests: with true tests, the ease is the share of right solutions among those whose correctness is known. With
-    self-written tests, it is the mean number of tests that a solution passes, divided by the largest number that a
-    solution passes, since many of such tests are wrong. Equal tests count as often as the model wrote them. Without
-    solutions or tests the ease is 0.
+    true_tests: whether the tests are true tests. With true tests, the ease is the share of right solutions among those
+    whose correctness is known. With self-written tests, the ease is the mean number of tests that a solution passes,
+    divided by the number that the best solution passes, since many self-written tests are wrong. A test counts as often
+    as the model wrote it. Without solutions or tests the ease is 0.
     """
     if true_tests:
         right = int(verdicts.passed_ST.all(axis=1).sum()) if verdicts.passed_ST.shape[1] else 0
@@ -138,8 +142,8 @@ def ease_by_tests(verdicts: RuleInput, *, true_tests: bool) -> float:
 def ease_by_ratings(ratings: RatedInput) -> float:
     """Return the ease of a problem, from 0 (hard) to 1, by the responses to it.
 
-    It is the share of right responses among those whose correctness is known. Without such responses, it is the mean
-    rating as a share of the rating scale. Without ratings the ease is 0.
+    The ease is the share of right responses among those whose correctness is known. If no correctness is known, the
+    ease is the place of the mean rating in the rating scale, from 0 (`low`) to 1 (`high`). Without ratings it is 0.
     """
     known = [correct for correct in ratings.correct_S if correct is not None]
     if known:

@@ -1,4 +1,4 @@
-"""Makes repair pairs: the prompt holds a wrong program, and the answers are a right program and the wrong one. Pure."""
+"""Makes repair pairs: the prompt holds the rejected program of a pair and asks for its correction. Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from codepref.errors import UserError
 from codepref.records import FAILING_CODES, Pair, VerdictMatrix
 
 Repair = Literal["none", "add", "only"]
-"""Which pairs are made: those of the rule, these and a repair pair of each, or only the repair pairs."""
+"""Which pairs are returned. "none": the pairs of the rule. "add": these pairs, and a repair pair for each of them whose
+rejected program fails a test. "only": the repair pairs alone."""
 
 SUFFIX = "-repair"
-"""The end of the name of the rule in a repair pair."""
+"""The ending that a repair pair adds to the name of its rule."""
 
 
 def check_repair(repair: str, template: str, rule: str, *, ratings: bool) -> None:
-    """Raise UserError for an unknown value of `repair`, a malformed template, and a rule that reads ratings.
+    """Raise UserError for an unknown `repair`, a malformed template, or repair pairs from a rule that reads ratings.
 
-    rule: the name of the rule. ratings: whether it reads ratings. Its rejected responses need not be wrong.
+    The template is checked even if `repair` is "none". rule: the name of the rule. ratings: whether the rule reads
+    ratings. The responses that such a rule rejects need not be wrong.
     """
     if repair not in ("none", "add", "only"):
         raise UserError(f"repair must be none, add or only, not {repair!r}")
@@ -36,10 +38,10 @@ def check_repair(repair: str, template: str, rule: str, *, ratings: bool) -> Non
 def with_repairs(
     pairs: Sequence[Pair], matrix: VerdictMatrix, repair: Repair, template: str, dropped: Counter[str]
 ) -> list[Pair]:
-    """Return the pairs of one problem with their repair pairs, or only the repair pairs; see `Repair`.
+    """Return the pairs of one problem, with or without their repair pairs, or the repair pairs alone; see `Repair`.
 
-    matrix: the verdicts of the problem. dropped: receives the number of pairs without a repair pair, because no test
-    has shown that the rejected program is wrong.
+    pairs: the pairs that a rule made. matrix: the verdicts of the problem. template: see `repair_pair`. dropped:
+    receives the number of pairs that give no repair pair, since their rejected programs fail no test.
     """
     if repair == "none":
         return list(pairs)
@@ -51,12 +53,12 @@ def with_repairs(
 
 
 def repair_pair(pair: Pair, matrix: VerdictMatrix, template: str) -> Pair | None:
-    """Return the pair whose prompt asks to correct the rejected program, or None if that program fails no test.
+    """Return a pair whose prompt asks to correct the rejected program of `pair`, or None if that program fails no test.
 
-    The answers stay: the right program is chosen, and the program of the prompt is rejected. So the pair teaches the
-    change, and a model that repeats the program of the prompt is taught not to.
-    template: the user message, with {request} (the last message of the pair's prompt), {program} and {failure} (the
-    kind of the first failure, in words).
+    The two answers are those of `pair`. So the model learns the correction, and learns not to repeat the program of the
+    prompt.
+    matrix: the verdicts of the problem. template: the last message of the new prompt, with {request} (the last message
+    of the prompt of `pair`), {program} (the rejected program) and {failure} (the kind of its first failure, in words).
     """
     verdict = next(one for one in matrix.verdicts if one.solution_id == pair.rejected_id)
     codes = zip(matrix.tests, verdict.codes, strict=True)

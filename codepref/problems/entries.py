@@ -1,4 +1,4 @@
-"""Writes the entries of the field `tests` as sources of tests."""
+"""Writes an entry of a problem's field `tests` as the source of a test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from codepref.errors import UserError
 
 
 def source_of(fields: Mapping[str, Any], where: str) -> str:
-    """Return the fields as JSON text. Raises UserError for a value that JSON cannot write, such as bytes or a date."""
+    """Return the fields as JSON text, in which NaN and infinity are written as `NaN` and `Infinity`.
+
+    where: names the entry in the error message. Raises UserError for a value that JSON cannot write, such as bytes or a
+    date.
+    """
     try:
         return json.dumps(fields)
     except (TypeError, ValueError, RecursionError) as error:

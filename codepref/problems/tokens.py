@@ -13,9 +13,9 @@ _LAYOUT = {tokenize.NEWLINE: "<newline>", tokenize.INDENT: "<indent>", tokenize.
 def code_tokens(program: str, *, layout: bool = True) -> tuple[str, ...]:
     """Return the tokens of a program without comments and blank lines.
 
-    layout: whether the ends of statements and the changes of indentation are tokens too. They are written as
-    "<newline>", "<indent>" and "<dedent>". Where Python's tokenizer fails, the rest of the text is split at white
-    space.
+    layout: whether the ends of logical lines and the changes of indentation are tokens too. They are written as
+    "<newline>", "<indent>" and "<dedent>". If Python's tokenizer fails at some place, the text after this place is
+    split at white space, with its comments.
 
     >>> code_tokens("def f(x):\\n    return x  # done")[-5:]
     ('<indent>', 'return', 'x', '<newline>', '<dedent>')
@@ -39,9 +39,10 @@ def code_tokens(program: str, *, layout: bool = True) -> tuple[str, ...]:
 def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
     """Return the least number of items to insert, delete or replace that turns `first` into `second` (Levenshtein).
 
-    The function computes a whole column of the usual table at once, as bits of two integers (Hyyrö, "Explaining and
-    extending the bit-parallel approximate string matching algorithm of Myers", 2001). Bit i of `plus` and of `minus`
-    says whether the table grows or falls by 1 from row i to row i + 1.
+    The function computes a whole column of the table of distances at once, as bits of two integers (Hyyrö, "Explaining
+    and extending the bit-parallel approximate string matching algorithm of Myers", 2001). Row i of the column is the
+    distance between the first i items of `first` and the items of `second` so far. Bit i of `plus` says whether it
+    grows by 1 from row i to row i + 1, and bit i of `minus` whether it falls by 1.
 
     >>> edit_distance("kitten", "sitting")
     3

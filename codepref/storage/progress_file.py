@@ -1,6 +1,6 @@
-"""A small file that tells other processes how far an unfinished piece of work has come.
+"""Writes and reads a small file that says how far an unfinished sampling or execution has come.
 
-`codepref status` reads it. Nothing that decides results reads it, so a file that is missing or old does no harm.
+`codepref status` shows its content. No result depends on the file, so a file that is missing or old does no harm.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from codepref.storage.files import read_json, write_json
 from codepref.storage.progress import NodeProgress, duration
 
 PROGRESS = "progress.json"
-"""The name of the file in the folder of unfinished work."""
+"""The name of the file. It lies in the folder that holds the unfinished work."""
 
 WRITE_SECONDS = 2.0
-"""Least number of seconds between two writes. Each write costs about a millisecond."""
+"""Least number of seconds between two writes. A write takes a few milliseconds."""
 
 
 Nodes = Callable[[], Mapping[str, NodeProgress]]
@@ -32,10 +32,11 @@ Nodes = Callable[[], Mapping[str, NodeProgress]]
 class Progress:
     """How far a command has come.
 
-    unit: what is counted, in the plural. first: how many were finished when the command began. done, total: how many
-    are finished, and how many there are. began, updated: seconds since 1970. nodes: the nodes of a cluster by name, or
-    the processes of this machine, or {}. host: the name of the machine on which the command runs. process: the process
-    of the command, as `_process_name` states it.
+    unit: what is counted, in the plural, such as "answers". done, total: how many are finished, and how many there are.
+    first: how many were finished at the first write, for example by an earlier command that was killed. began, updated:
+    the times of the first and the last write, in seconds since 1970. nodes: the nodes of a cluster or the processes of
+    this machine that do the work, by name. It is {} if the command itself does the work. host: the name of the machine
+    on which the command runs. process: the result of `_process_name` for the command.
     """
 
     unit: str
@@ -50,19 +51,24 @@ class Progress:
 
     @property
     def runs(self) -> bool | None:
-        """Whether the command still runs, or None if it was started on another machine."""
+        """Whether the command still runs, or None if it was started on another machine.
+
+        Without /proc, this is True even if the command has ended.
+        """
         if self.host != socket.gethostname():
             return None
         return _process_name(int(self.process.split()[0])) == self.process
 
     def rate(self) -> float:
-        """Return how many were finished in a second since the command began, up to the last write."""
+        """Return how many were finished in a second, on average from the first to the last write."""
         return (self.done - self.first) / max(self.updated - self.began, 1e-9)
 
     def lines(self, now: float) -> list[str]:
-        """Return a line with count, rate and remaining time, and a line for each node. now: seconds since 1970.
+        """Return a line with the count and the time since the last write, and a line for each node.
 
-        If the command has stopped, return one line that says so.
+        The first line also states the rate and the remaining time, if anything was finished between the first and the
+        last write. If the command has stopped, the result is one line that says so. now: the time, in seconds since
+        1970.
         """
         text = f"{self.done:,} of {self.total:,} {self.unit}"
         rate = self.rate()
@@ -85,8 +91,9 @@ def _node(node: NodeProgress, seconds: float) -> str:
 class ProgressFile:
     """Writes the file `folder`/progress.json while the work goes on. Call the object with (done, total).
 
-    unit: what is counted, in the plural. nodes: returns the nodes that do the work. clock: the seconds since 1970.
-    The folder must exist. A file that cannot be written is left out, since the work itself does not need it.
+    unit: what is counted, in the plural. nodes: a function that returns the nodes or processes that do the work, by
+    name. clock: a function that returns the seconds since 1970.
+    The folder is made if it is missing. If the file cannot be written, the work goes on without it.
     """
 
     def __init__(
@@ -118,7 +125,7 @@ class ProgressFile:
 
 
 def read_progress(folder: Path) -> Progress | None:
-    """Return the progress that a command wrote in `folder`, or None without a readable file."""
+    """Return the progress that a command wrote in `folder`, or None if there is no file or it is malformed."""
     try:
         value: dict[str, Any] = read_json(folder / PROGRESS)
         nodes = {name: NodeProgress(**node) for name, node in value.pop("nodes").items()}
@@ -130,7 +137,8 @@ def read_progress(folder: Path) -> Progress | None:
 def _process_name(process: int) -> str:
     """Return the id of a process and the time of its start, or "" if no process with this id runs.
 
-    The time tells a process from a later one with the same id. Where there is no /proc, the time is left out.
+    The time tells the process from a later one with the same id. Without /proc, the result is the id alone, whether or
+    not the process runs.
     """
     try:
         stat = Path(f"/proc/{process}/stat").read_text()

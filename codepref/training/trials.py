@@ -1,4 +1,4 @@
-"""Chooses the weight of the likelihood term: each candidate trains shortly, and validation problems decide."""
+"""Chooses the weight of the likelihood term by a short training with each weight and by validation problems."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from codepref.training.train import train
 Trial = dict[str, Any]
 """The result of one short training. Its keys:
 
-chosen_weight: the weight that was tried. steps: the number of its steps. pass_rate: pass@1 on the validation problems
-at its end. difference, low, high: the difference to the start model, with its 95% interval. chosen_logp: the mean
-log-probability of a token of the first chosen or wanted answers at its end. failed: why it has no result, or "". A
-trial that failed lacks the other figures.
+chosen_weight: the weight that was tried. steps: the number of optimizer steps. pass_rate: pass@1 on the validation
+problems after the last step. difference, low, high: pass_rate minus that of the start model, with the ends of its 95%
+interval. chosen_logp: the mean log-probability of a token of the first chosen or wanted answers after the last step.
+failed: why the trial has no result, or "". A trial that failed has only chosen_weight and failed.
 """
 
 
@@ -32,15 +32,16 @@ def choose_weight(
     share: float,
     log: Callable[[str], None] = lambda text: None,
 ) -> tuple[float, list[Trial]]:
-    """Train `job` shortly with each weight, and return the best weight for `chosen_weight`, and the trials.
+    """Run a short training of `job` with each weight. Return the best weight for `chosen_weight`, and the trials.
 
-    Each trial starts from the model of the job and has its data, seed and settings, but only `share` of its epochs. The
-    model answers the validation problems before the first and after the last step. A trial that diverges has failed.
-    A call that was killed repeats only trials that were not finished: their results lie in `folder_of(job)`, until
-    `clear_trials` removes them.
+    A trial is one such training, with the model, data, seed and settings of the job, but with `share` of its epochs. It
+    is not reported to a tracking service. The model answers the validation problems before the first and after the last
+    step. A trial in which `train` raises GateError, for example since it diverges, has failed.
+    The results of finished trials are kept in `folder_of(job)` until `clear_trials` is called. So the same call after a
+    kill does not repeat them.
 
     job: a job with a validation. weights: different weights. log: called with a message for each trial.
-    Raises UserError without a validation, GateError if all trials fail, and what `train` raises.
+    Raises UserError without a validation, GateError if all trials fail, and the other errors of `train`.
     """
     if job.validation is None:
         raise UserError("weights of the likelihood term are chosen by validation problems: name validation problems")
@@ -55,8 +56,8 @@ def choose_weight(
 def best_weight(trials: Sequence[Trial]) -> float:
     """Return the weight with the highest pass@1 on the validation problems.
 
-    Of equal values of pass@1, the trial whose chosen answers are most likely is the best, and then the one with the
-    largest weight. Raises GateError if all trials have failed.
+    Among equal values of pass@1, the weight with the highest `chosen_logp` is returned, and among equal values of both
+    the largest weight. Raises GateError if all trials have failed.
     """
     good = [trial for trial in trials if not trial["failed"]]
     if not good:
@@ -67,17 +68,17 @@ def best_weight(trials: Sequence[Trial]) -> float:
 
 
 def folder_of(job: TrainingJob) -> Path:
-    """Return the folder of the trials, beside `job.out`."""
+    """Return the folder in which trials are kept: `.NAME.trials` beside `job.out`, whose name is NAME."""
     return job.out.with_name(f".{job.out.name}.trials")
 
 
 def clear_trials(job: TrainingJob) -> None:
-    """Remove the folder of the trials."""
+    """Remove the folder of the trials, if it exists."""
     shutil.rmtree(folder_of(job), ignore_errors=True)
 
 
 def _trial(job: TrainingJob, data: TrainingData, weight: float, share: float) -> Trial:
-    """Return the result of a trial. If the folder of the trials holds it, nothing is trained."""
+    """Return the result of a trial. Nothing is trained if the folder of the trials holds it for the same job."""
     assert job.validation is not None
     settings = replace(
         job.settings, chosen_weight=weight, epochs=share * job.settings.epochs, merge_adapter=False, report_to=("none",)

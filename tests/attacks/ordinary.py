@@ -41,7 +41,10 @@ def outermost_closed(path: Path) -> Path | None:
 
 
 def open_up(needed: list[Path]) -> None:
-    """Let other users reach the folders `needed`, in a new mount namespace. Raises OSError if the kernel refuses."""
+    """Let other users reach the folders `needed`, in a new mount namespace if any of them lies in a closed folder.
+
+    Raises OSError if the kernel refuses this.
+    """
     closed: dict[Path, list[Path]] = {}
     for path in needed:
         if (way := outermost_closed(path)) is not None:

@@ -49,7 +49,8 @@ HONEST = {
     "import pandas\ndef add(a, b):\n    return pandas.NaT\n": "F",
     "class E(Exception):\n    pass\ndef add(a, b):\n    raise E\n": "E",
 }
-"""Programs that attack nothing, and their codes. After every attack the engine must still give them these codes."""
+"""Programs that attack nothing, and their right codes. `state` runs them, and the tests compare its result after each
+attack with its result before the first attack."""
 SECRET = {"CODEPREF_TEST_SECRET": "secret"}
 PLACES = tuple(Path(folder) / "codepref-escape" for folder in ("/tmp", "/dev/shm", "/var/tmp", "/"))
 """Files that some escapes try to write."""

@@ -2,8 +2,10 @@
 
 There is one exception. If tests share a process with the solution, this process may contain the tests, their expected
 values and the shared memory page for verdict codes. The process that forks it may contain the tests and the expected
-values. Memory is
-searched from outside only where this user may read it. See `memory_search.py`.
+values.
+
+A solution searches its own memory. The processes of a worker are also searched from outside, where the user who runs
+the tests may read their memory. See `memory_search.py`.
 """
 
 from __future__ import annotations

@@ -95,7 +95,11 @@ def test_only_draws_with_a_right_and_a_wrong_solution_can_give_a_right_pair() ->
 
 
 def answers(right: list[bool], trust: dict[str, list[float]]) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the answers of all forms to one draw of each problem. Forms that `trust` lacks get the trust 0.5."""
+    """Return one pair of each form for each problem, as the benchmark keeps them.
+
+    right: for each problem, whether the pair is right. trust: name of a form -> the values by which the form
+    sorts the pairs of the problems. A form that is not in `trust` has the value 0.5 for each pair.
+    """
     columns = {form.name: trust.get(form.name, [0.5] * len(right)) for form in FORMS}
     return {
         name: np.array([[[value, float(good), 1, 2, 1.0]] for value, good in zip(values, right, strict=True)])

@@ -44,7 +44,7 @@ class Result(NamedTuple):
 
 @pytest.fixture
 def execute(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """A function execute(problems, solutions, *options, tests=...) that runs the command in this process.
+    """Return a function execute(problems, solutions, *options, tests=...) that runs the command in this process.
 
     problems, solutions and tests are rows, or the bytes of a file.
     """

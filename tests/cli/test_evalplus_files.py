@@ -31,9 +31,9 @@ RIGHT, HALF, WRONG = (f"def f(x):\n    return {value}\n" for value in ("x + 1", 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    """Write a problem file, and a folder of three samples for each problem in EvalPlus's form.
+    """Write a file of two problems, and three samples of each problem into folders of EvalPlus's form.
 
-    Return their paths, and the path of a file of results that does not exist yet.
+    Return the paths of the file and of the folder of all samples, and the path where a file of results may be written.
     """
     problems = tmp_path / "problems.jsonl"
     problems.write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))

@@ -1,4 +1,4 @@
-"""Old names of a recipe's sections work and give a warning. A recipe cannot hold both names of a section."""
+"""Old names of a recipe's sections work and give a warning. A file cannot hold both names of a section."""
 
 import subprocess
 import sys

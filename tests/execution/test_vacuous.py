@@ -419,7 +419,7 @@ def test_published_problems_prove_something(data: Path):
 
 
 def test_tests_whose_text_proves_something_are_not_run(tmp_path, monkeypatch):
-    """All three programs certainly fail `assert f(1) == 2`, so they run only against the other three tests."""
+    """The three programs that do nothing fail `assert f(1) == 2`, so they run only against the other tests."""
     monkeypatch.setenv("CODEPREF_CACHE", str(tmp_path))
     ran: list[int] = []
     known = vacuous.do_nothing_programs

@@ -21,8 +21,8 @@ def answered(verdicts: list[str], answers: list[str], forms: list[str] | None = 
     """Return the input of a rule with verdicts and answers.
 
     verdicts: one text of codes for each solution, as in `rule_input`. answers: one text for each solution, with one
-    character for each input. The inputs of the tests come before those of the probes. "!" stands for an exception and
-    "?" for an answer that is LATE.
+    character for each input. The inputs of the tests come before those of the probes, which all belong to the first
+    test. "!" stands for an exception and "?" for an answer that is LATE.
     """
     plain = rule_input(verdicts)
     tests, inputs = plain.passed_ST.shape[1], len(answers[0])

@@ -51,7 +51,7 @@ def one_pair() -> Pair:
 
 
 def differing_logp(pair: Pair) -> tuple[float, float]:
-    """Return the log-probability of the differing tokens of both answers, computed without a trainer."""
+    """Return the summed log-probability of the differing tokens, for each answer, computed without a trainer."""
     import torch
 
     tokenizer, model = load_tokenizer("starter"), load_model("starter", dtype="float32", device="cpu").eval()

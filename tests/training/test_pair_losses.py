@@ -24,7 +24,7 @@ SETTINGS = TrainingSection(learning_rate=5e-4, batch_size=4, epochs=5.0, max_len
 
 
 def sums() -> tuple[Any, Any, Any]:
-    """Return log-probabilities of two chosen and two rejected answers, and their numbers of tokens."""
+    """Return the log-probabilities of two chosen and of two rejected answers, and the numbers of their tokens."""
     import torch
 
     return torch.tensor([-2.0, -9.0]), torch.tensor([-8.0, -3.0]), torch.tensor([[4, 6], [8, 2]])

@@ -1,4 +1,4 @@
-"""The rule `near-miss`: it pairs a right program with the wrong program that differs least from it. Pure."""
+"""The rule `near-miss`: it pairs right programs with wrong programs that differ little from them. Pure."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from codepref.problems.tokens import code_tokens, edit_distance
 
 
 def near_miss(verdicts: RuleInput, *, max_pairs: int = 4, max_edit_share: float = 1.0) -> Choice:
-    """Pair solutions that pass every test with the failing solutions that differ least from them.
+    """Pair solutions that pass every test with solutions that fail a test and differ little from them.
 
-    The difference is the edit distance between the tokens of the two programs as they were written, without comments;
-    see `codepref.problems.tokens`. The rule proposes the `max_pairs` pairs with the smallest distance. Among equal
-    distances, it prefers programs that were used least, and then the seed decides. Programs with equal normal forms
-    count as one program, of which the nearest text is used.
+    The distance of a pair is the edit distance between the tokens of the two programs as they were written, without
+    comments; see `codepref.problems.tokens`. The rule proposes the `max_pairs` pairs with the smallest distances. Among
+    equal distances, it prefers programs that are in the fewest pairs so far, and then the seed decides. Programs with
+    equal normal forms count as one program. A pair uses those of their texts that are nearest to each other.
 
     max_edit_share: the largest distance of a pair, as a share of the tokens of the longer program. 1 allows any
     distance.
 
     The confidence is 1, since the tests are taken to be right. A solution with a cell that did not run can be rejected
-    if it failed another test, and is otherwise not used. Focal losses (arXiv 2503.02783) compare such programs too,
-    which that paper makes by repairing a program step by step.
+    if it failed another test, and is otherwise not used. Target-DPO (arXiv 2503.02783) trains on similar programs too,
+    and makes them by repairing a program step by step.
     """
     if verdicts.passed_ST.shape[1] == 0:
         return Choice(reason="no tests")
@@ -50,9 +50,10 @@ def near_miss(verdicts: RuleInput, *, max_pairs: int = 4, max_edit_share: float 
 def _nearest_texts(
     verdicts: RuleInput, passing: list[int], failing: list[int], tokens_S: list[tuple[str, ...]]
 ) -> dict[tuple[int, int], int]:
-    """Return the distance between each right and each wrong program, by their rows.
+    """Return a dictionary from the rows of a right and a wrong program to the distance of the two programs.
 
-    Of programs with equal normal forms, each combination of a right and a wrong form has the rows of the nearest texts.
+    Each combination of a right and a wrong normal form has one entry, with the rows of the two nearest texts. A right
+    and a wrong program with equal normal forms have no entry.
     """
     known: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
     nearest: dict[tuple[str, str], tuple[int, int, int]] = {}
@@ -69,7 +70,10 @@ def _nearest_texts(
 
 
 def _smallest(distances: dict[tuple[int, int], int], most: int, verdicts: RuleInput) -> list[tuple[int, int]]:
-    """Return the `most` pairs with the smallest distances. Among equal ones, the least used programs come first."""
+    """Return at most `most` pairs, those with the smallest distances.
+
+    Among equal distances, pairs whose programs are in the fewest returned pairs come first, and then the seed decides.
+    """
     shuffled = np.random.default_rng(verdicts.seed).permutation(len(distances))
     pairs = [list(distances)[at] for at in shuffled]
     uses: Counter[tuple[bool, str]] = Counter()

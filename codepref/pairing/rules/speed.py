@@ -20,16 +20,17 @@ def speed(
     min_cpu_ms: float = 5.0,
     correctness_pairs: bool = False,
 ) -> Choice:
-    """Pair solutions that pass every test, of which the chosen one needs less CPU time.
+    """Pair solutions that pass every test. The chosen solution of a pair needs less CPU time than the rejected one.
 
     Code-Optimise (arXiv 2406.12502) learns from pairs of a quick and a slow solution, and from pairs of a passing and a
-    failing one. codepref decides the rest. The CPU time was measured several times. In each repeat, the rejected
-    solution must need at least `speed_factor` times the CPU time of the chosen one, and at least `min_cpu_ms`
-    milliseconds more. So noise makes no pair unless it has the same effect in all repeats.
+    failing one. The limits and the choice of pairs are codepref's. The CPU time was measured several times. In each
+    repeat, the rejected solution must need at least `speed_factor` times the CPU time of the chosen one, and at least
+    `min_cpu_ms` milliseconds more. So noise makes no pair unless it has the same effect in all repeats.
 
-    The rule proposes up to `max_pairs` pairs. Each pair is the one with the largest factor among the pairs whose
-    solutions were used least. Solutions with equal normal forms count as one. The confidence is 1 - 1 / f, where f is
-    the smallest factor of the repeats. It sorts pairs and is not calibrated.
+    The factor of a pair is the smallest ratio of the two CPU times in a repeat. The rule proposes up to `max_pairs`
+    pairs. Each further pair has the largest factor among the pairs whose solutions were used least on the same side.
+    Solutions with equal normal forms count as one solution. The confidence is 1 - 1 / factor. It sorts pairs and is not
+    calibrated.
 
     correctness_pairs: whether to propose pairs of a passing and a failing solution too, as the rule `all-tests` does.
     If both sorts are possible, at most half of `max_pairs`, rounded up, are pairs by speed. If `max_pairs` is 1, one
@@ -47,7 +48,7 @@ def speed(
 
 
 def _by_speed(verdicts: RuleInput, factor: float, min_cpu_ms: float, most: int) -> Choice:
-    """Return the best `most` pairs by speed, or the reason why there are none."""
+    """Return at most `most` pairs by speed, or the reason why there are none."""
     if not verdicts.cpu_SR.size:
         return Choice(reason="no CPU time was measured")
     measured_S = verdicts.passed_ST.all(axis=1) & ~np.isnan(verdicts.cpu_SR).any(axis=1)
@@ -69,14 +70,18 @@ def _by_speed(verdicts: RuleInput, factor: float, min_cpu_ms: float, most: int) 
 
 
 def _smallest_factor(fast_R: npt.NDArray[np.float64], slow_R: npt.NDArray[np.float64], min_cpu_ms: float) -> float:
-    """Return the smallest ratio of the two times in a repeat, or 0 if they are too close in a repeat."""
+    """Return the smallest ratio slow / fast of a repeat, or 0 if a repeat has a difference below `min_cpu_ms`."""
     if (slow_R - fast_R < min_cpu_ms).any():
         return 0.0
     return float((slow_R / np.maximum(fast_R, 1e-3)).min())
 
 
 def _in_turn(factors: dict[tuple[int, int], float], most: int) -> list[tuple[int, int]]:
-    """Return at most `most` pairs. Each has the largest factor of those whose solutions were used least before it."""
+    """Return at most `most` pairs (fast row, slow row).
+
+    Each pair has the largest factor among the remaining pairs whose solutions are in the fewest earlier pairs, on the
+    same side.
+    """
     remaining = sorted(factors, key=lambda pair: (-factors[pair], pair))
     uses: Counter[tuple[bool, int]] = Counter()
     ordered: list[tuple[int, int]] = []

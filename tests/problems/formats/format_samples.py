@@ -49,7 +49,11 @@ def packed(value: Any, protocol: int = 4) -> str:
 
 @dataclass(frozen=True)
 class Sample:
-    """One row, and what is expected of it. call: whether the tests call the function."""
+    """One row, and what is expected of it.
+
+    format: the name of its format. call: whether the tests call the function `pick`; otherwise they run a program.
+    task_id: the expected id, or "" if any id is right. gold: whether the row gives a gold solution.
+    """
 
     format: str
     row: dict[str, Any]

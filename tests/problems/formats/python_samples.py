@@ -124,7 +124,8 @@ def fenced(program: str) -> str:
 class Sample:
     """One row, and what is expected of it.
 
-    right, wrong: programs. kinds: the kinds of the tests. gold: whether the row gives a gold solution.
+    format: the name of its format. kinds: the kinds of the tests. right, wrong: a right and a wrong solution. task_id:
+    the expected id, or "" if any id is right. gold: whether the row gives a gold solution.
     """
 
     format: str

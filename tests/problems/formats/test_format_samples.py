@@ -154,7 +154,7 @@ def test_a_wrong_value_in_row_3_leaves_out_that_row_at_most(name: str) -> None:
 
 
 def _text_column(row: dict[str, Any]) -> str:
-    """Return a column that decides the task id, or holds the statement."""
+    """Return the first column that decides the task id or, if there is none, that holds the statement."""
     ids = ("problem_id", "question_id", "name", "task_id", "id", "hash_id", "question", "problem", "prompt")
     return next(name for name in ids if name in row)
 
