@@ -169,7 +169,7 @@ def reach(graph: dict[str, set[str]], start: str) -> set[str]:
 
 
 def modules_graph(root: Path = ROOT) -> dict[str, set[str]]:
-    """Return for each module the codepref modules that its import statements name, except statements inside a block."""
+    """Return for each module the codepref modules that its absolute imports name, except imports inside a block."""
     known = {module_of(path, root) for path in root.rglob("*.py")}
     graph: dict[str, set[str]] = {module: set() for module in known}
     for path in root.rglob("*.py"):

@@ -35,7 +35,7 @@ def inspect(
 ) -> dict[str, Any]:
     """Describe a source of problems: its format, the use of its columns, the rows that were left out, and its tests.
 
-    The source is read as a stream, so it need not fit into memory.
+    The source is read as a stream, so it need not fit into memory. Only a `.json` file is read as a whole.
 
     source: a file, a hub name or `starter:SPLIT`, as in `load_problems`. Options may follow after `#`. limit: inspect
     only the first `limit` problems. None and 0 inspect all.

@@ -10,6 +10,7 @@ from typing import Any
 
 from codepref.errors import UserError
 from codepref.problems.inputs import parse_inputs
+from codepref.problems.kinds import kind_of
 from codepref.records import Problem, Test
 from codepref.sampling.probes import literal_call
 
@@ -97,7 +98,7 @@ def _shortened(test: Test, count: int) -> Test:
 
     A test of another kind, and a test whose inputs cannot be read, is returned unchanged.
     """
-    if test.kind != "inputs":
+    if not kind_of(test).has_reference:
         return test
     try:
         parsed = parse_inputs(test.source)

@@ -1,4 +1,4 @@
-"""Joins the columns of a row that form one request to a model: the instruction, its input and a system text. Pure."""
+"""Reads a row's request to a model: joins the instruction and its input, and returns the system text apart. Pure."""
 
 from __future__ import annotations
 

@@ -27,8 +27,7 @@ def status_lines(path: Path) -> list[str]:
     without unfinished answers beside it counts as finished. Raises UserError for any other folder, for a path that does
     not exist, and for a file that is no JSON or TOML.
     """
-    answers = parts_folder(path)
-    if answers.is_dir():
+    if path.name and (answers := parts_folder(path)).is_dir():  # the names "." and "/" are those of no file
         return [f"{path}: {_answers(path, 'answer') or 'no answer yet'}", *_progress(answers)]
     if path.is_file():
         return [f"{path}: finished"]

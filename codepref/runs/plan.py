@@ -55,7 +55,7 @@ def plan(recipe: Recipe) -> list[str]:
 
 
 def uses_server(recipe: Recipe, name: str) -> bool:
-    """Return whether the stage can need the server that codepref starts for `[engine]`."""
+    """Return whether the stage is of a kind that can use the server that codepref starts for `[engine]`."""
     return recipe.engine.launches and split_stage(recipe, name)[1].startswith(("sample-", "evaluate-", "grade-"))
 
 

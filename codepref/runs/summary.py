@@ -210,7 +210,7 @@ def _funnel(results: dict[str, Result], method: str) -> list[dict[str, Any]]:
     return [
         {"what": what, "count": results[stage][key]}
         for what, stage, key in steps
-        if stage in results and key in results[stage] and (key != "sampled" or results[stage][key])
+        if stage in results and key in results[stage] and (key not in ("sampled", "train") or results[stage][key])
     ]
 
 

@@ -145,9 +145,10 @@ def _read_choices(document: Mapping[str, Any]) -> tuple[list[dict[str, Any]], li
 
 
 def _read_choice(choice: Any) -> dict[str, Any]:
-    """Return the "text", "finish" and "reasoning" of one answer.
+    """Return the "text", "finish", "reasoning" and "silent" of one answer.
 
-    "silent" is whether the answer lacks a text although its reason for the end is "stop" or unknown.
+    "silent" is whether the answer has no text, not even an empty one, although its reason for the end is "stop" or
+    unknown.
 
     Raises _BrokenError if the answer broke off or holds an error. Raises LookupError, TypeError or AttributeError
     if the choice does not have the form of an answer.

@@ -96,7 +96,7 @@ def test_a_message_says_that_a_file_is_neither_an_array_nor_json_lines(
             "--set: unknown key `training.betta` (did you mean `beta`?)",
         ),
         (["demo", "--set", "model=x", "--out", "o"], "--set model=x: must be section.key=value"),
-        (["status", "."], "is not a run directory"),
+        (["status", "."], "is neither a run directory nor"),
         (["show", ".", "t"], "is not a run directory"),
         (["sample", "--model", "./none", "--problems", "starter", "--out", "o"], "no such model folder"),
         (["sample", "--model", "", "--problems", "starter", "--out", "o"], "the model's name is empty"),

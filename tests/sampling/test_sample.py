@@ -157,7 +157,7 @@ def test_the_rest_of_a_line_that_a_crash_left_is_asked_again(tmp_path: Path) -> 
     out = tmp_path / "solutions.jsonl"
     with pytest.raises(KeyboardInterrupt):
         sample(PROBLEMS, Counting(stop_at=6), n=2, out=out)
-    (spool,) = (tmp_path / "solutions.jsonl.parts").iterdir()
+    (spool,) = (tmp_path / "solutions.jsonl.parts").glob("*.rows")
     spool.write_bytes(spool.read_bytes()[:-9])
     second = Counting()
     assert sample(PROBLEMS, second, n=2, out=out) == sample(PROBLEMS, Counting(), n=2)

@@ -95,7 +95,7 @@ def test_the_package_names_the_known_methods_for_an_unknown_one(tmp_path: Path) 
 
 def test_data_that_the_method_cannot_learn_from_is_refused(tmp_path: Path) -> None:
     answers = examples_from_pairs(pairs(1))
-    with pytest.raises(UserError, match=r"method dpo needs pairs, .*: choose one of kto, sft, rft"):
+    with pytest.raises(UserError, match=r"method dpo needs pairs, .* choose one of the methods kto, sft, rft"):
         train_on(answers, "starter", tmp_path / "model", TrainingSection())
     with pytest.raises(UserError, match="method grpo learns from problems"):
         train_on(answers, "starter", tmp_path / "model", TrainingSection(method="grpo"))

@@ -24,9 +24,9 @@ def generate(
 ) -> Iterator[Finished]:
     """Yield the answers to prompts, which are padded on the left and generated in batches of up to `slots` answers.
 
-    An answer's random numbers depend only on its seed, as in the decoding loop. The longest prompt of a batch and
-    `room` limit the tokens of all its answers. pad: the token that pads. The other arguments are those of
-    `DecodingLoop`.
+    An answer's random numbers depend only on its seed, as in the decoding loop. Each answer of a batch has at
+    most `room` tokens less those of the batch's longest prompt. pad: the token that pads. The other arguments are those
+    of `DecodingLoop`.
     """
     waiting: list[tuple[int, int, list[int]]] = []
     for prompt in prompts:

@@ -345,7 +345,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "blank tests": ({"id": "x", "question": PICK, "test_cases": [" "]}, "holds no test"),
     "no list": ({"id": "x", "question": PICK, "test_cases": 5}, "test_cases must be a list, not int"),
     "numbers for tests": ({"id": "x", "question": PICK, "test_cases": [5]}, "test_cases must hold texts, not int"),
-    "no Python": ({"id": "x", "question": PICK, "test_cases": ["assert pick(("]}, "a test in test_cases is not Python"),
+    "no Python": (
+        {"id": "x", "question": PICK, "test_cases": ["assert pick(("]},
+        "a test in test_cases cannot be read as Python",
+    ),
     "tests of no function": (
         {"id": "x", "question": PICK, "test_cases": ["assert 1 == 1"]},
         "no function of a solution",
