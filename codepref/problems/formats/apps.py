@@ -49,7 +49,7 @@ def _problem(row: Row, where: str, column: str) -> Problem:
 
 
 def _list_or_text(value: object, where: str) -> object:
-    """Return the decoded value, or the value as it is if it cannot be decoded. For example, the text of a list is decoded."""
+    """Return the decoded value, such as a list for the text of a list, or the value if it cannot be decoded."""
     try:
         return decoded(value, "tags", where)
     except UserError:

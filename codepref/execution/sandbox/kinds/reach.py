@@ -74,7 +74,7 @@ _ASYNC_NODES = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.AsyncFunctionDef)
 
 
 def why_reaches(text: TestText) -> str:
-    """Return which thing that the test reaches forces it to share a process with the solution, or "" if there is none."""
+    """Return which thing that the test reaches forces it to share the solution's process, or "" if there is none."""
     if any(text.nodes[kind] for kind in _ASYNC_NODES) or any(node.is_async for node in text.nodes[ast.comprehension]):
         return ASYNC
     return _by_path(text) or _by_method(text) or _by_replacement(text)
