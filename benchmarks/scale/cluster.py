@@ -17,7 +17,7 @@ from benchmarks.common.process import module_environment
 STORE_BYTES = 80 << 20
 """The size of a node's object store. It is a little more than the least size that Ray allows."""
 
-PATIENCE_SECONDS = 20.0
+WAIT_SECONDS = 20.0
 """How many seconds processes may take to end after the command that started them."""
 
 STANDING = (
@@ -57,14 +57,14 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def processes_left(patience: float = PATIENCE_SECONDS, standing: tuple[str, ...] = STANDING) -> list[str]:
-    """Return the command lines of the descendants of this process that still run after `patience` seconds.
+def processes_left(wait_seconds: float = WAIT_SECONDS, standing: tuple[str, ...] = STANDING) -> list[str]:
+    """Return the command lines of the descendants of this process that still run after `wait_seconds`.
 
     Each command line is cut after 200 characters. Processes whose command lines hold a text of `standing` are left out.
     The function returns as soon as no other descendant runs. It collects the exit status of dead children, except for
     those of Ray.
     """
-    end = time.monotonic() + patience
+    end = time.monotonic() + wait_seconds
     while (left := _working(standing)) and time.monotonic() < end:
         time.sleep(0.2)
     return left

@@ -19,7 +19,7 @@ from codepref.records import Solution
 TASKS = 50
 """The number of problems over which the solutions are spread."""
 
-LEAST_SHARE = 0.9
+MIN_SHARE = 0.9
 """The least share of linear growth from the first number of nodes that each number of nodes must reach."""
 
 
@@ -38,8 +38,8 @@ def measure_nodes(kept: KeptRuns, sizes: Sequence[int], per_node: int, seconds: 
     return kept.write(
         per_second={str(nodes): found for nodes, found in rates.items()},
         share_of_linear={str(nodes): found for nodes, found in shares.items()},
-        least_share=LEAST_SHARE,
-        reached=all(statistics.median(found) >= LEAST_SHARE for found in shares.values()),
+        least_share=MIN_SHARE,
+        reached=all(statistics.median(found) >= MIN_SHARE for found in shares.values()),
     )
 
 

@@ -13,7 +13,7 @@ from benchmarks.common.process import run_system
 from benchmarks.common.samples import Row, read_samples, write_suite
 from benchmarks.scale.kept import KeptRuns, rounded
 
-LEAST_SHARE = 0.85
+MIN_SHARE = 0.85
 """The least share of the local rate that one node over Ray must reach."""
 
 
@@ -76,8 +76,8 @@ def _summary(kept: KeptRuns, repeats: int) -> dict[str, Any]:
         },
         share_of_local=rounded(share),
         shares=[rounded(one) for one in shares],
-        least_share=LEAST_SHARE,
-        reached=share >= LEAST_SHARE,
+        least_share=MIN_SHARE,
+        reached=share >= MIN_SHARE,
         seconds={
             name: {figure: middle(name, f"{figure}_seconds") for figure in ("ray", "start", "work", "process")}
             for name in runs

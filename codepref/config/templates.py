@@ -20,7 +20,7 @@ REPAIR_TEMPLATE = packaged_text("codepref.config", "prompts/repair.txt")
 """Asks for the correction of a program, with {request}, {program} and {failure}."""
 
 FAILURES = dict(line.split(": ", 1) for line in packaged_text("codepref.config", "prompts/failures.txt").splitlines())
-"""What a model is told of a failed test, by verdict code."""
+"""What the prompt of a repair says of a failed test, by verdict code."""
 
 
 def check_template(template: str, name: str = "template") -> None:

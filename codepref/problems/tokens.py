@@ -44,7 +44,7 @@ def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
     distance between the first i items of `first` and the items of `second` so far. Bit i of `plus` says whether it
     grows by 1 from row i to row i + 1, and bit i of `minus` whether it falls by 1.
 
-    >>> edit_distance("kitten", "sitting")
+    >>> edit_distance("sunday", "saturday")
     3
     """
     places: dict[Hashable, int] = {}

@@ -57,7 +57,8 @@ class Progress:
         """
         if self.host != socket.gethostname():
             return None
-        return _process_name(int(self.process.split()[0])) == self.process
+        number = self.process.partition(" ")[0]
+        return number.isdecimal() and _process_name(int(number)) == self.process
 
     def rate(self) -> float:
         """Return how many were finished in a second, on average from the first to the last write."""
@@ -128,9 +129,19 @@ def read_progress(folder: Path) -> Progress | None:
     """Return the progress that a command wrote in `folder`, or None if there is no file or it is malformed."""
     try:
         value: dict[str, Any] = read_json(folder / PROGRESS)
-        nodes = {name: NodeProgress(**node) for name, node in value.pop("nodes").items()}
-        return Progress(nodes=nodes, **value)
-    except (UserError, OSError, KeyError, TypeError, AttributeError):
+        nodes = {name: NodeProgress(int(one["finished"]), str(one["state"])) for name, one in value["nodes"].items()}
+        return Progress(
+            unit=str(value["unit"]),
+            first=int(value["first"]),
+            done=int(value["done"]),
+            total=int(value["total"]),
+            began=float(value["began"]),
+            updated=float(value["updated"]),
+            host=str(value["host"]),
+            process=str(value["process"]),
+            nodes=nodes,
+        )
+    except (UserError, OSError, KeyError, TypeError, ValueError, AttributeError):
         return None
 
 

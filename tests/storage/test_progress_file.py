@@ -102,6 +102,16 @@ def test_a_damaged_file_counts_as_none(tmp_path: Path, content: str):
     assert read_progress(tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("done", "many"), ("total", None), ("began", []), ("nodes", {"a": {"finished": "x"}})]
+)
+def test_a_file_with_a_value_of_another_type_counts_as_none(tmp_path: Path, key: str, value: object):
+    ProgressFile(tmp_path, "solutions")(7, 10)
+    content = json.loads((tmp_path / PROGRESS).read_text())
+    (tmp_path / PROGRESS).write_text(json.dumps(content | {key: value}))
+    assert read_progress(tmp_path) is None
+
+
 def test_a_folder_that_is_gone_stops_no_work(tmp_path: Path):
     (tmp_path / "file").write_text("")
     ProgressFile(tmp_path / "file" / "folder", "solutions")(1, 2)
