@@ -76,6 +76,7 @@ def test_comments_do_not_count() -> None:
         ([(NEAR, "F"), (FAR, "F")], "no solution passes all tests"),
         ([(NEAR, ""), (FAR, "")], "no tests"),
         ([(RIGHT, "P"), (NEAR, "S")], "no solution fails a test"),
+        ([(RIGHT, "P"), (RIGHT, "F")], "the right and the wrong solutions have the same normal form"),
     ],
 )
 def test_there_is_no_pair_without_a_right_and_a_wrong_program(rows: list[tuple[str, str]], reason: str) -> None:

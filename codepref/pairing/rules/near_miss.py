@@ -35,6 +35,8 @@ def near_miss(verdicts: RuleInput, *, max_pairs: int = 4, max_edit_share: float 
         return Choice(reason="no solution fails a test")
     tokens_S = [code_tokens(text) for text in verdicts.program_S or verdicts.form_S]
     distances = _nearest_texts(verdicts, passing, failing, tokens_S)
+    if not distances:
+        return Choice(reason="the right and the wrong solutions have the same normal form")
     longer = {pair: max(len(tokens_S[pair[0]]), len(tokens_S[pair[1]]), 1) for pair in distances}
     near = {pair: steps for pair, steps in distances.items() if steps <= max_edit_share * longer[pair]}
     if not near:

@@ -65,7 +65,7 @@ def _by_speed(verdicts: RuleInput, factor: float, min_cpu_ms: float, most: int) 
         if (ratio := _smallest_factor(verdicts.cpu_SR[fast], verdicts.cpu_SR[slow], min_cpu_ms)) >= factor
     }
     if not factors:
-        return Choice(reason="no right solution is faster than another by the factor in each repeat")
+        return Choice(reason="no right solution is faster than another by speed_factor and min_cpu_ms in each repeat")
     return Choice(tuple(_candidate(verdicts, pair, factors[pair]) for pair in _in_turn(factors, most)))
 
 

@@ -70,9 +70,10 @@ def pure_reference(value: Any) -> tuple[str] | None:
 
 
 def pure_function(reference: Any) -> Any:
-    """Return the function of a reference, or None if this process has a version of the library without the function.
+    """Return the function of a reference.
 
-    Raises Malformed if the reference is not in PURE, and ImportError if the library is not installed.
+    Raises Malformed if the reference is not in PURE, or if the library of this process lacks the function. Raises
+    ImportError if the library is not installed.
     """
     if type(reference) is not str or reference not in PURE:
         raise Malformed("a function is unknown")
