@@ -169,15 +169,30 @@ def reach(graph: dict[str, set[str]], start: str) -> set[str]:
 
 
 def modules_graph(root: Path = ROOT) -> dict[str, set[str]]:
-    """Return for each module the codepref modules that its absolute imports name, except imports inside a block."""
+    """Return for each module the codepref modules that its imports name, except imports inside a block."""
     known = {module_of(path, root) for path in root.rglob("*.py")}
     graph: dict[str, set[str]] = {module: set() for module in known}
     for path in root.rglob("*.py"):
+        here = module_of(path, root)
+        package = here if path.name == "__init__.py" else here.rpartition(".")[0]
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            for module in targets(node):
-                names = [f"{module}.{alias.name}" for alias in getattr(node, "names", [])]
-                graph[module_of(path, root)] |= ({*names} & known) or ({module} & known)
+            for module in [*targets(node), *relative_targets(node, package)]:
+                names = {f"{module}.{alias.name}" for alias in getattr(node, "names", [])} & known
+                rest = not names or len(names) < len(getattr(node, "names", []))  # a name that is no module
+                graph[here] |= names | ({module} & known if rest else set())
+        graph[here].discard(here)
     return graph
+
+
+def relative_targets(node: ast.AST, package: str) -> list[str]:
+    """Return the module that a relative import statement names, or the package for `from . import x`.
+
+    package: the package that holds the importing module, or this package itself for its `__init__`.
+    """
+    if not isinstance(node, ast.ImportFrom) or not node.level:
+        return []
+    base = package.split(".")[: len(package.split(".")) - node.level + 1]
+    return [".".join([*base, *([node.module] if node.module else [])])]
 
 
 def test_every_room_stands_in_the_list() -> None:
@@ -214,6 +229,21 @@ def test_an_import_that_runs_up_is_found(tmp_path: Path, line: str, message: str
 
 def test_a_circle_of_modules_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+def test_a_circle_of_relative_imports_is_found(tmp_path: Path) -> None:
+    room = tmp_path / "codepref" / "room"
+    (room / "below").mkdir(parents=True)
+    for name, text in {
+        "__init__": "",
+        "x": "from .below import y",
+        "below/__init__": "",
+        "below/y": "from ..z import f",
+        "z": "from . import x",
+    }.items():
+        (room / f"{name}.py").write_text(text)
+    names = ["codepref.room.below.y", "codepref.room.x", "codepref.room.z"]
+    assert circles(modules_graph(tmp_path / "codepref")) == [names]
 
 
 def pure_modules() -> list[str]:
